@@ -1,0 +1,30 @@
+# The two commands of the README are `make quickstart` and `make test`; each builds .venv when it is missing.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup quickstart test lint clean
+
+setup: $(READY)
+
+# Pinned by constraints.txt, so that everyone's numbers come from the same versions.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "BabyLlama needs Python 3.11, 3.12 or 3.13 (python3 is $$(python3 --version 2>&1))"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,test]"
+	@touch $(READY)
+
+quickstart: $(READY)
+	@$(BIN)/babyllama quickstart
+
+test: $(READY)
+	@$(BIN)/python run_tests.py
+
+lint: $(READY)
+	@$(BIN)/python run_tests.py --lint-only
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Registry of model families: configuration to Hugging Face model, sizes without weights."""

@@ -1,0 +1,1 @@
+"""Documents to token blocks on disk to what a Trainer reads."""

@@ -1,0 +1,1 @@
+"""Token scoring, minimal pairs, perplexity, generation: returns results, draws nothing."""

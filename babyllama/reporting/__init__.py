@@ -1,0 +1,1 @@
+"""Reads run folders only: plots, tables, model card, comparison."""

@@ -1,0 +1,1 @@
+"""Configuration to Trainer: precision, optimizers, losses, callbacks, checkpoints, resume."""

@@ -1,1 +1,36 @@
 """Configuration: typed sections, YAML and overrides, the places of mistakes, the JSON schema."""
+
+from babyllama.config.families import family_rules, register_rules
+from babyllama.config.loading import config_from_values, load_config
+from babyllama.config.problems import nearest, suggestion
+from babyllama.config.sections import (
+    Config,
+    DataSection,
+    EvaluationSection,
+    LoggingSection,
+    MixingSection,
+    ModelSection,
+    OptimizationSection,
+    SourceSection,
+    TokenizerSection,
+    TrainingSection,
+)
+
+__all__ = [
+    "Config",
+    "DataSection",
+    "EvaluationSection",
+    "LoggingSection",
+    "MixingSection",
+    "ModelSection",
+    "OptimizationSection",
+    "SourceSection",
+    "TokenizerSection",
+    "TrainingSection",
+    "config_from_values",
+    "family_rules",
+    "load_config",
+    "nearest",
+    "register_rules",
+    "suggestion",
+]

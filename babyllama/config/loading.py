@@ -1,0 +1,185 @@
+"""YAML file, overrides and flags -> one checked `Config`. Every mistake is found before any is reported."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from babyllama.config.checks import cross_checks
+from babyllama.config.problems import KeyPath, Place, Problem, dotted, nearest, raise_problems
+from babyllama.config.sections import Config
+from babyllama.config.yaml_file import Source, read_override, read_yaml, single_value
+
+Flag = tuple[str, str, Any]
+"""A command-line flag as given: (its name, the dotted key it sets, its value)."""
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = (), flags: Iterable[Flag] = ()) -> Config:
+    """Read the configuration in `path`; `section.key=value` overrides and then `flags` take precedence.
+
+    Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
+    """
+    source = read_yaml(path)
+    for override in overrides:
+        source.merge(read_override(override))
+    for flag, key, value in flags:
+        source.merge(single_value(tuple(key.split(".")), value, Place(f"{flag} {value}")))
+    return check(source, str(path))
+
+
+def config_from_values(values: dict[str, Any]) -> Config:
+    """A checked configuration from nested dictionaries, for programs that build their own."""
+    return check(Source(values), "the configuration")
+
+
+def check(source: Source, title: str) -> Config:
+    """Validate `source` section by section; raises ConfigError with every problem at once."""
+    problems = list(source.problems)
+    try:
+        config = Config.model_validate(source.values)
+    except ValidationError as error:
+        problems.extend(_from_pydantic(error, source))
+    else:
+        for name, rule in cross_checks(config):
+            key = parse_dotted(name)
+            problems.append(
+                Problem(rule, key, source.place_of(key), _value_at(source.values, key), _has(source.values, key))
+            )
+    raise_problems(problems, title)
+    return config
+
+
+def parse_dotted(text: str) -> KeyPath:
+    """mixing.sources[0].path -> ("mixing", "sources", 0, "path")"""
+    return tuple(int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", text) if part)
+
+
+def _from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
+    """pydantic's findings in the words of this project, one per key (a union reports each of its members)."""
+    rules: dict[KeyPath, list[str]] = {}
+    kinds: dict[KeyPath, str] = {}
+    for item in error.errors(include_url=False):
+        key = _known_part(item["loc"], unknown=item["type"] == "extra_forbidden")
+        rules.setdefault(key, []).append(_rule(item))
+        kinds[key] = item["type"]
+    problems = []
+    for key, texts in rules.items():
+        if kinds[key] == "extra_forbidden":
+            problems.append(Problem(_unknown_key(key), key, source.place_of(key)))
+        elif kinds[key] == "missing":
+            problems.append(Problem("is required", key, source.place_of(key)))
+        else:
+            rule = " or ".join(dict.fromkeys(texts))
+            problems.append(Problem(rule, key, source.place_of(key), _value_at(source.values, key), True))
+    return problems
+
+
+def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:
+    """The key that `location` names, without the tags pydantic adds for union members."""
+    key: list[str | int] = []
+    section: Any = Config
+    for part in location:
+        if isinstance(part, int):
+            key.append(part)
+        elif section is not None and part in section.model_fields:
+            key.append(part)
+            section = _section_of(section.model_fields[part].annotation)
+        elif unknown and part == location[-1]:
+            key.append(part)
+    return tuple(key)
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section class inside `annotation` (Section, Section | None, list[Section]), if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation) is not None:
+        for part in typing.get_args(annotation):
+            found = _section_of(part)
+            if found is not None:
+                return found
+    return None
+
+
+def section_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every dotted key below `section`."""
+    keys = []
+    for name, field in section.model_fields.items():
+        below = _section_of(field.annotation)
+        keys += section_keys(below, f"{prefix}{name}.") if below else [f"{prefix}{name}"]
+    return keys
+
+
+def _unknown_key(key: KeyPath) -> str:
+    *parents, last = key
+    section: Any = Config
+    for part in parents:
+        if not isinstance(part, int):
+            section = _section_of(section.model_fields[part].annotation)
+    best = nearest(str(last), section.model_fields)
+    if best:
+        return f"unknown key; did you mean {dotted((*parents, best))}?"
+    # The key may stand in the wrong section.
+    elsewhere = [name for name in section_keys() if name.split(".")[-1] == last]
+    if elsewhere:
+        return f"unknown key here; it belongs to {elsewhere[0]}"
+    where = dotted(tuple(parents)) or "a configuration"
+    return f"unknown key; {where} has: {', '.join(section.model_fields)}"
+
+
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "model_type": "must be a section with keys below it",
+    "dict_type": "must be a section with keys below it",
+}
+
+
+def _rule(item: Any) -> str:
+    context = item.get("ctx", {})
+    kind = item["type"]
+    if kind in ("model_type", "model_attributes_type"):
+        return _WORDS["model_type"]
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if kind == "greater_than":
+        return f"must be greater than {context['gt']}"
+    if kind == "greater_than_equal":
+        return f"must be at least {context['ge']}"
+    if kind == "less_than":
+        return f"must be less than {context['lt']}"
+    if kind == "less_than_equal":
+        return f"must be at most {context['le']}"
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        best = nearest(str(item["input"]), choices)
+        hint = f" (did you mean {best}?)" if best else ""
+        return f"must be one of {', '.join(choices)}{hint}" if len(choices) > 1 else f"must be {choices[0]}"
+    return str(item["msg"])
+
+
+def _value_at(values: Any, key: KeyPath) -> Any:
+    for part in key:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return values
+
+
+def _has(values: Any, key: KeyPath) -> bool:
+    return isinstance(_value_at(values, key), str | int | float | bool)

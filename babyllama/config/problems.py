@@ -1,0 +1,72 @@
+"""Mistakes in a configuration: where each one is, what rule it breaks and how to mend it; reported all at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from babyllama.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value comes from: a line of a file, an override or a flag."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake."""
+
+    rule: str
+    key: KeyPath = ()
+    place: Place | None = None
+    value: object = None
+    shows_value: bool = False
+
+    def __str__(self) -> str:
+        where = f"{self.place.text}: " if self.place else ""
+        key = dotted(self.key)
+        value = f" = {_brief(self.value)}" if self.shows_value else ""
+        return f"{where}{key}{value}: {self.rule}" if key else f"{where}{self.rule}"
+
+
+def dotted(key: KeyPath) -> str:
+    """("mixing", "sources", 0, "path") -> mixing.sources[0].path"""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice most like `word`, if any is alike."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def suggestion(word: str, choices: Sequence[str]) -> str:
+    """ "did you mean X?" when a choice is alike, and the list of choices."""
+    best = nearest(word, choices)
+    listed = "choose from: " + ", ".join(choices)
+    return f"did you mean {best!r}? ({listed})" if best else listed
+
+
+def raise_problems(problems: Sequence[Problem], title: str = "the configuration") -> None:
+    """Raise one ConfigError with every problem on its own line; none: return."""
+    if not problems:
+        return
+    lines = list(dict.fromkeys(str(problem) for problem in problems))
+    if len(lines) == 1:
+        raise ConfigError(lines[0])
+    raise ConfigError(f"{len(lines)} mistakes in {title}:\n" + "\n".join(f"  {line}" for line in lines))
+
+
+def _brief(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

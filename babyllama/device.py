@@ -1,0 +1,123 @@
+"""Which device, which number format, how many threads: decided once, here, and said in one line.
+
+torch is imported inside the functions, so that rooms may name these types without paying for it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from babyllama.config import TrainingSection
+from babyllama.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The number format of matrix products; weights and optimizer state stay in fp32."""
+
+    name: str
+    """fp32, bf16 or fp16."""
+    note: str
+    """Why, in a few words."""
+    warning: str | None = None
+    """What the user asked for and did not get, and why."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `name`; `auto` is CUDA, else MPS, else CPU. ConfigError when it is not there."""
+    import torch
+
+    mps = getattr(torch.backends, "mps", None)
+    present = {"cuda": torch.cuda.is_available(), "mps": mps is not None and mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device {name!r} is not a device: use auto, cpu, cuda, cuda:N or mps.") from error
+    if not present.get(device.type, False):
+        have = ", ".join(kind for kind, there in present.items() if there)
+        hint = " (is the CUDA build of torch installed?)" if device.type == "cuda" else ""
+        raise ConfigError(f"device {name!r} is not present{hint}; this machine has: {have}.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {name!r}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0.")
+    return device
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Does the hardware compute bf16 matrix products itself?
+
+    On CPUs without AMX, AVX-512-BF16 or the ARM extension torch emulates them, about a hundred times slower than fp32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0) or torch.version.hip is not None
+    if device.type == "cpu":
+        abilities: dict[str, Any] = torch.cpu.get_capabilities()
+        return any(abilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16"))
+    return False
+
+
+def choose_precision(training: TrainingSection, device: torch.device) -> Precision:
+    """The number format for `training` on `device`; a format the hardware lacks becomes the nearest one, with a warning."""
+    asked = training.precision
+    if asked == "auto":
+        asked = "fp16" if training.fp16 else "bf16" if training.bf16 else "auto"
+    fast_bf16 = has_fast_bf16(device)
+    if asked == "auto":
+        if fast_bf16:
+            return Precision("bf16", "the hardware computes bf16")
+        if device.type == "cuda":
+            return Precision("fp16", "this GPU has no bf16 units")
+        return Precision("fp32", f"this {device.type.upper()} has no bf16 units")
+    if asked == "fp32" or (asked == "fp16" and device.type == "cuda") or (asked == "bf16" and fast_bf16):
+        return Precision(asked, "as configured")
+    if asked == "bf16" and device.type == "cuda":
+        return Precision("fp16", "nearest to bf16", "bf16 needs an Ampere or newer GPU: training in fp16 instead")
+    instead = "bf16" if fast_bf16 else "fp32"
+    why = "fp16 training needs CUDA" if asked == "fp16" else f"this {device.type.upper()} only emulates bf16, slowly"
+    return Precision(instead, f"nearest to {asked}", f"{asked} was asked for, but {why}: training in {instead} instead")
+
+
+def available_cores() -> int:
+    """CPU cores this process may use (affinity and cgroup shares of containers included where the system tells)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(count: int | None = None) -> int:
+    """Bound torch's CPU threads to `count`, else to OMP_NUM_THREADS, else to the cores this process may use."""
+    import torch
+
+    if count is None:
+        text = os.environ.get("OMP_NUM_THREADS", "")
+        count = int(text) if text.isdigit() and int(text) > 0 else available_cores()
+    torch.set_num_threads(count)
+    return count
+
+
+def describe_device(device: torch.device) -> str:
+    """Name of the device as a person knows it, for run.json and the card."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"Apple {platform.machine()} (MPS)"
+    return f"{_cpu_name()}, {available_cores()} cores"
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,51 @@
+"""Llama (Touvron et al. 2023): RMSNorm before each layer, rotary positions, SwiGLU feed-forward, no biases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from babyllama.architectures.registry import even_head_width, register
+from babyllama.config import ModelSection
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+
+class Llama:
+    """The Llama family."""
+
+    name = "Llama"
+    summary = "RMSNorm, rotary positions, SwiGLU; no dropout but on attention"
+    optional_keys = frozenset({"n_kv_head", "attn_pdrop"})
+
+    def problems(self, model: ModelSection) -> Iterator[tuple[str, str]]:
+        """Values that Llama cannot build."""
+        yield from even_head_width(model)
+        if model.n_kv_head and model.n_head % model.n_kv_head:
+            yield "n_kv_head", f"must divide n_head ({model.n_head})"
+
+    def feed_forward(self, model: ModelSection) -> int:
+        """8/3 of the width, rounded up to a multiple of 64: as many parameters as a plain layer of four times."""
+        return model.intermediate_size or -(-8 * model.hidden_size // (3 * 64)) * 64
+
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+        """The Hugging Face configuration. rope_theta stays at its default, which transformers 4 reads as well."""
+        from transformers import LlamaConfig
+
+        return LlamaConfig(
+            vocab_size=vocab_size,
+            hidden_size=model.hidden_size,
+            intermediate_size=self.feed_forward(model),
+            num_hidden_layers=model.n_layer,
+            num_attention_heads=model.n_head,
+            num_key_value_heads=model.n_kv_head or model.n_head,
+            max_position_embeddings=positions,
+            initializer_range=model.initializer_range,
+            attention_dropout=model.attn_pdrop or 0.0,
+            tie_word_embeddings=model.tie_word_embeddings,
+            **marks,
+        )
+
+
+register(Llama())

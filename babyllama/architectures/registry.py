@@ -1,0 +1,121 @@
+"""The registry of model families: a configuration's `model` section -> a Hugging Face model, or its sizes without one.
+
+A family is one file in this folder: it knows its Hugging Face configuration, its rules and its defaults, and registers
+itself. `babyllama/architectures/__init__.py` lists the files. transformers is imported inside `build` only, so that the
+configuration check stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from babyllama.config import ModelSection, register_rules, suggestion
+from babyllama.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+class Family(Protocol):
+    """What a family file provides."""
+
+    name: str
+    """The value of `model.type`."""
+    summary: str
+    """One line for tables: what sets this family apart."""
+    optional_keys: frozenset[str]
+    """Keys of the `model` section that this family uses and not every family has."""
+
+    def problems(self, model: ModelSection) -> Iterable[tuple[str, str]]:
+        """(key, broken rule) for every value that this family cannot build."""
+
+    def feed_forward(self, model: ModelSection) -> int:
+        """Width of the feed-forward layer, the family's default included."""
+
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+        """The Hugging Face configuration."""
+
+
+_families: dict[str, Family] = {}
+
+
+def register(family: Family) -> Family:
+    """Make `family` known to the model factory and to the configuration check."""
+    _families[family.name] = family
+    register_rules(family)
+    return family
+
+
+def family(name: str) -> Family:
+    """The family called `name`; ConfigError with a suggestion when there is none."""
+    if name not in _families:
+        raise ConfigError(f"model.type = {name!r}: unknown model type; {suggestion(name, list(_families))}")
+    return _families[name]
+
+
+def families() -> list[Family]:
+    """Every registered family."""
+    return list(_families.values())
+
+
+def build_config(model: ModelSection, *, vocab_size: int, seq_length: int) -> PretrainedConfig:
+    """The Hugging Face configuration of `model` for a tokenizer of `vocab_size` entries and blocks of `seq_length`."""
+    from babyllama.tokenizer import BOS_ID, EOS_ID, PAD_ID
+
+    rows = model.vocab_size or vocab_size
+    if rows < vocab_size:
+        raise ConfigError(
+            f"model.vocab_size = {rows}: the tokenizer has {vocab_size} entries, which need at least as many rows; "
+            "remove the key or raise it."
+        )
+    marks = {"pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
+    return family(model.type).build(model, rows, model.max_position_embeddings or seq_length, marks)
+
+
+def build_model(model: ModelSection, *, vocab_size: int, seq_length: int, seed: int = 42) -> PreTrainedModel:
+    """A freshly initialised model; the same `seed` gives the same weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = build_config(model, vocab_size=vocab_size, seq_length=seq_length)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def parameter_counts(model: ModelSection, *, vocab_size: int, seq_length: int) -> dict[str, int]:
+    """Parameters by part, from the real modules on the meta device, so without memory for weights.
+
+    Parts: `embeddings` (tokens and positions), `attention`, `feed_forward`, `norms`, `output` (zero when tied), `total`.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = build_config(model, vocab_size=vocab_size, seq_length=seq_length)
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config)
+    network.tie_weights()
+    counts = dict.fromkeys(("embeddings", "attention", "feed_forward", "norms", "output"), 0)
+    for name, parameter in network.named_parameters():
+        counts[_part(name)] += parameter.numel()
+    return {**counts, "total": sum(counts.values())}
+
+
+def _part(name: str) -> str:
+    """The part of the model that a parameter belongs to, by its name in any of the families."""
+    pieces = set(name.split("."))
+    if pieces & {"embed_tokens", "wte", "wpe"}:
+        return "embeddings"
+    if "lm_head" in pieces:
+        return "output"
+    if any(piece.startswith("ln_") or "norm" in piece for piece in pieces):
+        return "norms"
+    return "attention" if pieces & {"self_attn", "attn"} else "feed_forward"
+
+
+def even_head_width(model: ModelSection) -> Iterator[tuple[str, str]]:
+    """Rotary position embeddings turn pairs of dimensions, so a head's width must be even."""
+    width = model.hidden_size // model.n_head
+    if width % 2:
+        yield "n_head", f"a head is {width} wide, and rotary embeddings need an even width; change n_head or hidden_size"

@@ -1,0 +1,30 @@
+"""Arguments that several sub-commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from babyllama.config import Config, load_config
+from babyllama.config.loading import Flag
+from babyllama.errors import ConfigError
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--config C` and `section.key=value` overrides."""
+    parser.add_argument("--config", metavar="YAML", help="the configuration, for example config/llama-10M.yaml")
+    parser.set_defaults(takes_overrides=True)
+    parser.epilog = (
+        "Any key of the configuration can be set on the command line as section.key=value, for example\n"
+        "  training.lr=1e-3 data.seq_length=256\n"
+        "`babyllama config keys` lists them. Flags take precedence over overrides, overrides over the file."
+    )
+
+
+def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
+    """The checked configuration that `--config`, the overrides and `flags` make."""
+    import babyllama.architectures  # noqa: F401  (its families register themselves for the check)
+
+    if not args.config:
+        raise ConfigError("no configuration given; name one with --config, for example --config config/llama-10M.yaml.")
+    return load_config(args.config, args.overrides, flags)

@@ -89,19 +89,19 @@ def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:
             key.append(part)
         elif section is not None and part in section.model_fields:
             key.append(part)
-            section = _section_of(section.model_fields[part].annotation)
+            section = section_of(section.model_fields[part].annotation)
         elif unknown and part == location[-1]:
             key.append(part)
     return tuple(key)
 
 
-def _section_of(annotation: Any) -> type[BaseModel] | None:
+def section_of(annotation: Any) -> type[BaseModel] | None:
     """The section class inside `annotation` (Section, Section | None, list[Section]), if there is one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation) is not None:
         for part in typing.get_args(annotation):
-            found = _section_of(part)
+            found = section_of(part)
             if found is not None:
                 return found
     return None
@@ -111,7 +111,7 @@ def section_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[st
     """Every dotted key below `section`."""
     keys = []
     for name, field in section.model_fields.items():
-        below = _section_of(field.annotation)
+        below = section_of(field.annotation)
         keys += section_keys(below, f"{prefix}{name}.") if below else [f"{prefix}{name}"]
     return keys
 
@@ -121,7 +121,7 @@ def _unknown_key(key: KeyPath) -> str:
     section: Any = Config
     for part in parents:
         if not isinstance(part, int):
-            section = _section_of(section.model_fields[part].annotation)
+            section = section_of(section.model_fields[part].annotation)
     best = nearest(str(last), section.model_fields)
     if best:
         return f"unknown key; did you mean {dotted((*parents, best))}?"

@@ -1,7 +1,0 @@
-"""`python -m babyllama.cli`"""
-
-import sys
-
-from babyllama.cli import main
-
-sys.exit(main())

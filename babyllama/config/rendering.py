@@ -1,0 +1,95 @@
+"""A configuration as text: resolved YAML, JSON schema, and the reference of every key for help and docs."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from babyllama.config.families import family_rules
+from babyllama.config.loading import section_of
+from babyllama.config.sections import Config
+
+
+def resolved_yaml(config: Config) -> str:
+    """`config` with every default written out; loading it again gives an equal configuration."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema that editors check a YAML file with. Nothing is required, since a file may `extends:` another."""
+    schema = Config.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "BabyLlama configuration"
+    extends = {"type": "string", "description": "Another YAML file, relative to this one, that this one is laid over."}
+    schema["properties"] = {"extends": extends, **schema["properties"]}
+    for section in (schema, *schema["$defs"].values()):
+        section.pop("required", None)
+    schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(family_rules())
+    return schema
+
+
+def key_table(section: type[BaseModel] = Config, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """(key, type, default, meaning) of every key, in the order of the sections."""
+    rows = []
+    for name, field in section.model_fields.items():
+        below = section_of(field.annotation)
+        meaning = " ".join((field.description or "").split())
+        if below is None:
+            rows.append((prefix + name, _type_name(field), _default(field), meaning))
+        else:
+            rows += key_table(below, f"{prefix}{name}{_item_mark(field.annotation)}.")
+    return rows
+
+
+def reference_markdown() -> str:
+    """docs/config-reference.md."""
+    lines = [
+        "# Configuration reference",
+        "",
+        "Every key, from the docstrings in `babyllama/config/sections.py` (`babyllama config reference` writes this page).",
+        "A YAML file is laid over the file it `extends:`; `section.key=value` on the command line is laid over both;",
+        "dedicated flags over everything. `None` and `null` mean the same. Unknown keys, duplicate keys and contradictions",
+        "are errors that name file and line.",
+    ]
+    for name, field in Config.model_fields.items():
+        section = section_of(field.annotation)
+        assert section is not None
+        lines += ["", f"## {name}", "", str(section.__doc__), "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        for key, kind, default, meaning in key_table(section, f"{name}."):
+            lines.append(f"| `{key}` | {kind.replace('|', 'or')} | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _item_mark(annotation: Any) -> str:
+    return "[]" if "list[" in str(annotation) else ""
+
+
+def _type_name(field: FieldInfo) -> str:
+    return _annotation_name(field.annotation)
+
+
+def _annotation_name(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return " | ".join(map(str, typing.get_args(annotation)))
+    if origin is list:
+        return f"list of {_annotation_name(typing.get_args(annotation)[0])}"
+    if origin is typing.Annotated:
+        return _annotation_name(typing.get_args(annotation)[0])
+    if origin is not None:
+        parts = [_annotation_name(part) for part in typing.get_args(annotation)]
+        return " | ".join(dict.fromkeys(parts))
+    names = {int: "whole number", float: "number", str: "text", bool: "true | false", type(None): "null"}
+    return names.get(annotation, str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    text = {None: "null", True: "true", False: "false"}.get(value) if not isinstance(value, list | float) else None
+    return f"`{text or value}`"

@@ -1,0 +1,96 @@
+"""Train a model from a configuration.
+
+  train.py --config config/llama-10M.yaml                     train it
+  train.py --config config/llama-10M.yaml --dry-run           what it would be: parameters, tokens, steps, memory
+  train.py --config C --lr 1e-3 model.name=other-lr           with other values, under another name
+  train.py --config C --resume_from_checkpoint                go on after an interruption
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from babyllama.cli.options import add_config_arguments, config_from
+
+FLAGS = {
+    "lr": "training.lr",
+    "batch-size": "training.batch_size",
+    "num-epochs": "training.num_epochs",
+    "model-name": "model.name",
+    "seed": "training.seed",
+    "gradient-accumulation-steps": "training.gradient_accumulation_steps",
+    "dataloader-num-workers": "training.dataloader_num_workers",
+}
+"""Flags with a value -> the key each one sets."""
+
+SWITCHES = {
+    "fp16": "training.fp16",
+    "bf16": "training.bf16",
+    "torch-compile": "training.torch_compile",
+    "gradient-checkpointing": "training.gradient_checkpointing",
+}
+"""Flags without a value (with --no-... to turn off) -> the key each one sets."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The configuration, shorthands for common keys, and what to do with an existing run."""
+    add_config_arguments(parser)
+    for flag, key in FLAGS.items():
+        parser.add_argument(f"--{flag}", metavar="VALUE", help=f"sets {key}")
+    for flag, key in SWITCHES.items():
+        parser.add_argument(f"--{flag}", action=argparse.BooleanOptionalAction, help=f"sets {key}")
+    parser.add_argument(
+        "--resume-from-checkpoint",
+        nargs="?",
+        const="newest",
+        metavar="PATH",
+        help="go on from this checkpoint; without PATH from the newest good one",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
+    parser.add_argument("--force", action="store_true", help="resume although the configuration or the text has changed")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan of the run and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan or train."""
+    config = config_from(args, _flags(args))
+    if args.dry_run:
+        from babyllama.plan import plan
+
+        result = plan(config)
+        print("\n".join(result.lines))
+        for warning in result.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        return 0
+    from babyllama.pipeline import train_run
+
+    quiet = {"say": lambda text: None} if args.quiet else {}
+    finished = train_run(
+        config, resume=args.resume_from_checkpoint, overwrite=args.overwrite, force=args.force, **quiet
+    )
+    if not args.quiet:
+        print(f"\nevaluate it:  babyllama evaluate {finished}", file=sys.stderr)
+        print(f'ask it:       babyllama generate {finished} "Once upon a time"', file=sys.stderr)
+    return 0
+
+
+def _flags(args: argparse.Namespace) -> list[tuple[str, str, object]]:
+    """Every shorthand that was given, zero and false included. Values are read as YAML, like overrides."""
+    from babyllama.config.yaml_file import parse_value
+
+    found: list[tuple[str, str, object]] = []
+    for flag, key in FLAGS.items():
+        text = getattr(args, flag.replace("-", "_"))
+        if text is not None:
+            found.append((f"--{flag}", key, parse_value(text, f"--{flag} {text}")))
+    for flag, key in SWITCHES.items():
+        value = getattr(args, flag.replace("-", "_"))
+        if value is not None:
+            found.append((f"--{flag}", key, value))
+            # The newer spelling of precision in the file must not contradict the flag.
+            if flag in ("fp16", "bf16") and value:
+                found.append((f"--{flag}", "training.precision", "auto"))
+                other = "bf16" if flag == "fp16" else "fp16"
+                found.append((f"--{flag}", f"training.{other}", False))
+    return found

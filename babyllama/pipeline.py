@@ -1,0 +1,232 @@
+"""The whole way for one configuration: mix, tokenizer, packed text, model, training, evaluation, reports.
+
+Every stage looks for its artifact first and reuses it when its manifest still matches. Nothing of an existing run is
+touched before the stages ahead of training have succeeded.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babyllama.artifacts import RunPaths, fingerprint_value, package_versions, read_json, write_json, write_text
+from babyllama.config import Config
+from babyllama.config.rendering import resolved_yaml
+from babyllama.errors import RunError, TokenizerError
+from babyllama.runs import Run, check_folder, clear, run_of
+
+if TYPE_CHECKING:
+    from babyllama.dataset import PackedDataset
+
+Say = Callable[[str], None]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What training reads, built or reused."""
+
+    tokenizer_path: str
+    train: PackedDataset
+    eval: PackedDataset | None
+    synthetic: bool
+
+
+def train_run(
+    config: Config,
+    *,
+    resume: str | Path | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    say: Say = _say,
+) -> Run:
+    """Train `config` and return the run; a finished run of the same configuration and text is reused.
+
+    `resume` is None, "newest", or the path of a checkpoint. Raises RunError before anything is built when the run
+    folder is in the way, and the error of the stage that fails otherwise.
+    """
+    run = run_of(config)
+    check_folder(run, config, resume=resume is not None, overwrite=overwrite, force=force)
+    _check_writable(run.root)
+    inputs = prepare_inputs(config, say=say)
+    fingerprints = _fingerprints(inputs)
+    if run.root.exists() and not overwrite and run.paths.run.is_file():
+        _check_same_text(run, fingerprints, force=force)
+        if run.finished:
+            say(f"{run}: up to date, reused (--overwrite trains it again)")
+            return run
+    _train(config, run, inputs, fingerprints, resume=resume, overwrite=overwrite, say=say)
+    after_training(run, config, say=say)
+    return run
+
+
+def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
+    """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
+    from babyllama.corpus.documents import corpus_files, is_synthetic, read_documents
+    from babyllama.dataset import PackedDataset, prepare_dataset
+
+    if config.mixing:
+        from babyllama.corpus.mixing import mix
+
+        mix(config)
+    data = config.data
+    train_files = corpus_files(data.train_path, key="data.train_path")
+    eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
+    _provide_tokenizer(config, train_files)
+
+    def packed(files: list[Path], split: str) -> PackedDataset:
+        folder = prepare_dataset(
+            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split
+        )
+        return PackedDataset(folder)
+
+    return Inputs(
+        data.tokenizer_path,
+        packed(train_files, "train"),
+        packed(eval_files, "eval") if eval_files else None,
+        is_synthetic(train_files),
+    )
+
+
+def _provide_tokenizer(config: Config, files: list[Path]) -> None:
+    """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
+    path = Path(config.data.tokenizer_path)
+    if config.tokenizer is not None:
+        from babyllama.tokenizer import provide_tokenizer
+
+        provide_tokenizer(files, config.tokenizer, path, errors=config.data.errors)
+    elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
+        raise TokenizerError(
+            f"data.tokenizer_path = {str(path)!r}: no tokenizer there. Train one with\n"
+            f"  python train_tokenizer.py --data-dir {config.data.train_path} --output {path}\n"
+            "or add a `tokenizer:` section, and train does it."
+        )
+
+
+def _train(
+    config: Config,
+    run: Run,
+    inputs: Inputs,
+    fingerprints: dict[str, str],
+    *,
+    resume: str | Path | None,
+    overwrite: bool,
+    say: Say,
+) -> None:
+    """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
+    import numpy
+    from babyllama.architectures import build_model
+    from babyllama.device import choose_device, choose_precision, describe_device, set_threads
+    from babyllama.tokenizer import load_tokenizer
+    from babyllama.training import train
+
+    threads = set_threads(config.training.threads)
+    device = choose_device(config.training.device)
+    precision = choose_precision(config.training, device)
+    tokenizer = load_tokenizer(inputs.tokenizer_path)
+    model = build_model(
+        config.model, vocab_size=len(tokenizer), seq_length=config.data.seq_length, seed=config.training.seed
+    )
+    if precision.warning:
+        say(f"warning: {precision.warning}")
+    say(f"{describe_device(device)}, {threads} threads; precision {precision.name} ({precision.note})")
+
+    if overwrite:
+        clear(run)
+    paths = run.paths
+    info = _run_info(config, inputs, fingerprints, paths)
+    info |= {"device": describe_device(device), "precision": precision.name, "threads": threads}
+    if _is_main_process():
+        write_text(paths.config, resolved_yaml(config))
+        write_json(paths.run, info)
+        numpy.save(paths.token_counts, inputs.train.token_counts)
+    train(
+        config,
+        model=model,
+        tokenizer=tokenizer,
+        train_dataset=inputs.train,
+        eval_dataset=inputs.eval,
+        paths=paths,
+        resume=resume,
+        run_info=info,
+    )
+
+
+def after_training(run: Run, config: Config, *, say: Say = _say) -> None:
+    """The evaluations the configuration asks for, then plots and card."""
+    if not _is_main_process():
+        return
+    if config.evaluation.tasks:
+        from babyllama.evaluation import run_evaluations
+
+        run_evaluations(
+            str(run),
+            config.evaluation.tasks,
+            protocol=config.evaluation.protocol,
+            blimp_data=config.evaluation.blimp_data,
+            pairs_per_paradigm=config.evaluation.pairs_per_paradigm,
+        )
+    refresh_reports(run.paths)
+    say(f"model, tokenizer and card: {run.paths.final}")
+
+
+def refresh_reports(paths: RunPaths) -> None:
+    """Draw plots and write the card from what the run folder holds now."""
+    from babyllama.reporting import draw_plots, write_card
+
+    draw_plots(paths)
+    write_card(paths)
+
+
+def _run_info(config: Config, inputs: Inputs, fingerprints: dict[str, str], paths: RunPaths) -> dict[str, Any]:
+    """run.json; a resumed run keeps what was decided when it began (micro-batch, compilation, tracker id)."""
+    kept = read_json(paths.run) if paths.run.is_file() else {}
+    return {
+        **kept,
+        "name": config.model.name,
+        "started": kept.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+        "seed": config.training.seed,
+        "synthetic": inputs.synthetic,
+        "fingerprints": {"config": fingerprint_value(config.model_dump(mode="json")), **fingerprints},
+        "versions": package_versions(),
+    }
+
+
+def _fingerprints(inputs: Inputs) -> dict[str, str]:
+    """Content fingerprints of what a run learns from."""
+    found = {"tokenizer": inputs.train.tokenizer_fingerprint, "train": inputs.train.fingerprint}
+    return found | ({"eval": inputs.eval.fingerprint} if inputs.eval else {})
+
+
+def _check_same_text(run: Run, fingerprints: dict[str, str], *, force: bool) -> None:
+    before = read_json(run.paths.run).get("fingerprints", {})
+    changed = [name for name, value in fingerprints.items() if before.get(name) != value]
+    if changed and not force:
+        raise RunError(
+            f"{run} was trained on other inputs (changed since: {', '.join(changed)}): "
+            "--overwrite trains it again, model.name=... keeps both."
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    """Find out before hours of work, not after, that the output folder cannot be written."""
+    parent = folder
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"logging.output_dir: cannot write into {parent}; choose a folder you may write to.")
+
+
+def _is_main_process() -> bool:
+    """Is this the process that writes files (the only one, unless torchrun started several)?"""
+    return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,181 @@
+"""What a run will be before anything is trained: parameters, tokens, steps, memory, device. Reads as little as it must.
+
+Inputs that do not exist yet are marked so, and their numbers are taken from the configuration or left open.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from babyllama.architectures import family, parameter_counts
+from babyllama.config import Config, ModelSection
+from babyllama.corpus.documents import corpus_files, read_documents
+from babyllama.device import choose_device, choose_precision, describe_device
+from babyllama.errors import BabyLlamaError, DataError
+from babyllama.runs import run_of
+
+_SAMPLE_BYTES = 1_000_000
+_BYTES_PER_TOKEN = 4.2  # Plain English under a 16k BPE trained on it; used only while the tokenizer does not exist.
+
+
+@dataclass
+class Plan:
+    """The numbers of a run. Token counts are estimates unless the text was counted before."""
+
+    parameters: dict[str, int]
+    vocab_size: int
+    tokens: int | None
+    sequences_per_step: int
+    steps: int | None
+    lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def accumulation_steps(config: Config, devices: int = 1) -> int:
+    """Micro-batches per optimizer step and device."""
+    training = config.training
+    if training.effective_batch_size is None or training.batch_size == "auto":
+        return training.gradient_accumulation_steps
+    return max(1, training.effective_batch_size // (training.batch_size * devices))
+
+
+def plan(config: Config) -> Plan:
+    """The plan of `config` on this machine."""
+    vocab_size, tokenizer_line = _vocabulary(config)
+    model = config.model
+    counts = parameter_counts(model, vocab_size=vocab_size, seq_length=config.data.seq_length)
+    tokens, text_line = _tokens(config)
+    device = choose_device(config.training.device)
+    precision = choose_precision(config.training, device)
+
+    micro = config.training.batch_size
+    accumulation = accumulation_steps(config)
+    sequences = config.training.effective_batch_size or (1 if micro == "auto" else micro) * accumulation
+    length = config.data.seq_length
+    steps = config.training.max_steps
+    if steps is None and tokens is not None:
+        steps = math.ceil(math.ceil(math.ceil(tokens / length) / sequences) * config.training.num_epochs)
+
+    result = Plan(counts, vocab_size, tokens, sequences, steps)
+    total = counts["total"]
+    add = result.lines.append
+    add(f"run         {run_of(config)}")
+    add(
+        f"model       {model.type}, {total:,} parameters: "
+        + ", ".join(f"{part.replace('_', ' ')} {count:,}" for part, count in counts.items() if part != "total")
+    )
+    add(
+        f"            {model.n_layer} layers x {model.hidden_size} wide, {model.n_head} heads of "
+        f"{model.hidden_size // model.n_head}, feed-forward {family(model.type).feed_forward(model)}"
+    )
+    add(f"tokenizer   {tokenizer_line}")
+    add(f"text        {text_line}")
+    seen = None if steps is None else steps * sequences * length
+    if tokens is not None:
+        add(f"            {tokens / total:.2f} tokens per parameter in one epoch of the text")
+    shown = "as many as fit" if micro == "auto" else f"{micro:,}"
+    add(
+        f"batch       {shown} sequences x {'?' if micro == 'auto' else accumulation} accumulation x 1 device = "
+        f"{sequences:,} sequences x {length:,} = {sequences * length:,} tokens per step"
+    )
+    if steps is not None and seen is not None:
+        add(f"steps       {steps:,} ({config.training.num_epochs:g} epochs), {seen:,} tokens seen")
+        if config.training.warmup_steps >= steps:
+            result.warnings.append(
+                f"training.warmup_steps ({config.training.warmup_steps:,}) is not shorter than the run ({steps:,} steps): "
+                "the learning rate never reaches its peak"
+            )
+    else:
+        add("steps       known when the text is there")
+    memory = memory_estimate(config, counts, vocab_size, 1 if micro == "auto" else micro, precision.name)
+    add(
+        "memory      about "
+        + _size(sum(memory.values()))
+        + ": "
+        + ", ".join(f"{name} {_size(count)}" for name, count in memory.items())
+    )
+    add(f"device      {describe_device(device)}; precision {precision.name} ({precision.note})")
+    if precision.warning:
+        result.warnings.append(precision.warning)
+    return result
+
+
+def memory_estimate(
+    config: Config, counts: dict[str, int], vocab_size: int, micro_batch: int, precision: str
+) -> dict[str, int]:
+    """Bytes on the training device by purpose; an estimate, good to about a third.
+
+    fp32 weights, gradients and two AdamW moments take 4 + 4 + 8 bytes per parameter. A block keeps about 8 D + 4 F
+    values per token for its backward pass (inputs of norms, projections and the feed-forward layer; flash attention
+    keeps no T x T matrix), or D with gradient checkpointing plus one block's working set.
+    """
+    model: ModelSection = config.model
+    width, inner = model.hidden_size, family(model.type).feed_forward(model)
+    value = 4 if precision == "fp32" else 2
+    rows = micro_batch * config.data.seq_length
+    block = rows * (8 * width + 4 * inner) * value
+    kept = rows * width * value * model.n_layer + block if config.training.gradient_checkpointing else block * model.n_layer
+    return {
+        "weights": 4 * counts["total"],
+        "gradients": 4 * counts["total"],
+        "optimizer": 8 * counts["total"],
+        "activations": kept,
+        "logits": min(rows, 2048) * vocab_size * 4,
+    }
+
+
+def _vocabulary(config: Config) -> tuple[int, str]:
+    """(entries, the line that says where they come from)."""
+    from babyllama.tokenizer import load_fast
+
+    path = config.data.tokenizer_path
+    if Path(path).exists():
+        count = load_fast(path).get_vocab_size()
+        return config.model.vocab_size or count, f"{path}, {count:,} entries"
+    asked = config.tokenizer.vocab_size if config.tokenizer else 16000
+    how = "train does it" if config.tokenizer else "train_tokenizer.py makes it"
+    return config.model.vocab_size or asked, f"{path}, not there yet ({how}); counted with {asked:,} entries"
+
+
+def _tokens(config: Config) -> tuple[int | None, str]:
+    """(tokens in one epoch or None, the line that says how they were counted)."""
+    path = config.data.train_path
+    try:
+        files = corpus_files(path, key="data.train_path")
+    except DataError:
+        if config.mixing and config.mixing.budget:
+            return None, f"{path}, not there yet (train mixes {config.mixing.budget} from {config.mixing.root})"
+        return None, f"{path}, not there yet"
+    size = sum(file.stat().st_size for file in files)
+    try:
+        per_token, source = _bytes_per_token(config, files)
+    except BabyLlamaError as error:
+        return None, f"{path}, {len(files)} files, {_size(size)}; a sample cannot be read: {error}"
+    tokens = round(size / per_token)
+    return tokens, f"{path}, {len(files)} file(s), {_size(size)}, about {tokens:,} tokens ({per_token:.2f} bytes per token, {source})"
+
+
+def _bytes_per_token(config: Config, files: list[Path]) -> tuple[float, str]:
+    from babyllama.tokenizer import load_fast
+
+    if not Path(config.data.tokenizer_path).exists():
+        return _BYTES_PER_TOKEN, "assumed"
+    sample, size = [], 0
+    for document in read_documents(files, errors=config.data.errors):
+        sample.append(document[:_SAMPLE_BYTES])
+        size += len(sample[-1].encode())
+        if size >= _SAMPLE_BYTES:
+            break
+    encoded = load_fast(config.data.tokenizer_path).encode_batch_fast(sample)
+    # Every document brings its two marks.
+    return size / max(1, sum(len(item) + 2 for item in encoded)), "from a sample"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

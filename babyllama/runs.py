@@ -1,0 +1,104 @@
+"""A run folder as a thing one can ask: is it there, is it finished, does it belong to this configuration?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babyllama.artifacts import RunPaths, read_json
+from babyllama.config import Config, load_config
+from babyllama.errors import BabyLlamaError, RunError
+
+NOT_PART_OF_A_RUN = ("evaluation.", "logging.", "data.packed_dir", "training.save_total_limit", "training.threads")
+"""Keys that may differ between a run and its configuration: they change what is reported and kept, not what is learned."""
+
+
+@dataclass(frozen=True)
+class Run(os.PathLike[str]):
+    """A handle of a run; everything that takes a model's path takes it."""
+
+    root: Path
+
+    @property
+    def paths(self) -> RunPaths:
+        """The names inside the run folder."""
+        return RunPaths(self.root)
+
+    @property
+    def config(self) -> Config:
+        """The resolved configuration the run was made with."""
+        return load_config(self.paths.config)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """training_metrics.json."""
+        return read_json(self.paths.metrics)
+
+    @property
+    def finished(self) -> bool:
+        """Has training ended, and does its model lie in final/?"""
+        return self.paths.metrics.is_file() and (self.paths.final / "config.json").is_file()
+
+    def __fspath__(self) -> str:
+        return str(self.root)
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+
+def run_of(config: Config) -> Run:
+    """The run that `config` makes or has made."""
+    return Run(Path(config.logging.output_dir) / config.model.name)
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """`key: old -> new` for every key in which two runs would learn differently."""
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    return [
+        f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) and not key.startswith(NOT_PART_OF_A_RUN)
+    ]
+
+
+def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, force: bool) -> None:
+    """Raise RunError when training `config` would lose what lies in the folder of `run`.
+
+    A finished run of the same configuration passes: the caller reuses it.
+    """
+    if not run.root.exists() or overwrite:
+        return
+    if not run.root.is_dir():
+        raise RunError(f"{run.root} is a file, and a run is a folder; choose another model.name.")
+    if not run.paths.config.is_file():
+        if any(run.root.iterdir()):
+            raise RunError(f"{run.root} holds files that are not a run; choose another model.name or move them away.")
+        return
+    try:
+        changed = differences(run.config, config)
+    except BabyLlamaError as error:
+        changed = [f"{run.paths.config} cannot be read ({error})"]
+    if changed and not (resume and force):
+        ways = "--overwrite replaces it, model.name=... starts another one"
+        ways += ", --force resumes it all the same" if resume else ""
+        raise RunError(f"{run.root} holds a run of another configuration; {ways}. It differs in:\n  " + "\n  ".join(changed))
+    if not run.finished and not resume:
+        raise RunError(
+            f"{run.root} holds an unfinished run of this configuration: --resume_from_checkpoint goes on with it, "
+            "--overwrite starts anew."
+        )
+
+
+def clear(run: Run) -> None:
+    """Remove the folder of a run that is overwritten."""
+    if run.root.exists():
+        shutil.rmtree(run.root)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {name: leaf for key, below in value.items() for name, leaf in _flat(below, f"{prefix}{key}.").items()}
+    return {prefix.rstrip("."): value}

@@ -1,0 +1,169 @@
+"""The model card: what a run is, what it learned from, how well it does, how to repeat it. Written from the run folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babyllama.artifacts import RunPaths, write_text
+from babyllama.reporting.facts import RunFacts, read_run
+
+
+def write_card(paths: RunPaths) -> str:
+    """Write modelcard.md, and the same text as final/README.md once the model is there; returns it."""
+    text = card_text(read_run(paths))
+    write_text(paths.card, text)
+    if paths.final.is_dir():
+        write_text(paths.final / "README.md", text)
+    return text
+
+
+def card_text(facts: RunFacts) -> str:
+    """The card as Markdown with the Hub's metadata (model-index) in front."""
+    sections = (
+        f"---\n{_metadata(facts)}\n---",
+        f"# {facts.name}",
+        _introduction(facts),
+        _use(facts),
+        "## Results\n\n" + _results(facts),
+        "## Training\n\n" + _training(facts),
+        "## Repeat it\n\n" + _repeat(facts),
+        "## Limits\n\n" + _limits(facts),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _metadata(facts: RunFacts) -> str:
+    """The YAML header; evaluation results go into `model-index`, which the Hub shows."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = []
+    for name, found in facts.minimal_pairs.items():
+        results.append(
+            EvalResult(
+                task_type="text-generation",
+                task_name=f"minimal pairs, protocol {found['protocol']}",
+                dataset_type="nyu-mll/blimp" if name == "blimp" else name,
+                dataset_name="BLiMP" if name == "blimp" else name,
+                metric_type="accuracy",
+                metric_value=round(100 * found["accuracy"], 2),
+            )
+        )
+    for metric in ("perplexity", "bits_per_byte"):
+        value = facts.evaluations.get("perplexity", {}).get(metric)
+        if value is not None:
+            results.append(
+                EvalResult(
+                    task_type="text-generation",
+                    task_name="language modelling, per document",
+                    dataset_type="held-out",
+                    dataset_name=str(facts.config.data.eval_path),
+                    metric_type=metric,
+                    metric_value=round(value, 4),
+                )
+            )
+    tags = ["babyllama", "small-language-model", *(["synthetic-data"] if facts.run.get("synthetic") else ["babylm"])]
+    data = ModelCardData(
+        language="en",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=tags,
+        model_name=facts.name,
+        eval_results=results or None,
+    )
+    return data.to_yaml()
+
+
+def _introduction(facts: RunFacts) -> str:
+    model = facts.config.model
+    count = facts.metrics.get("parameters")
+    size = f" with {count:,} parameters" if count else ""
+    text = f"A {model.type} language model{size}, trained from scratch with BabyLlama."
+    if facts.run.get("synthetic"):
+        text += (
+            "\n\n**Its training text is synthetic**: sentences of a seeded grammar, not human language. "
+            "Its scores say nothing about human text."
+        )
+    return text
+
+
+def _use(facts: RunFacts) -> str:
+    return (
+        "```python\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("{facts.paths.final.as_posix()}")\n'
+        f'model = AutoModelForCausalLM.from_pretrained("{facts.paths.final.as_posix()}")\n'
+        "```\n\n"
+        "The model was trained on `<s> document </s>`; the tokenizer adds no marks by itself, so put `<s>` in front of a text."
+    )
+
+
+def _results(facts: RunFacts) -> str:
+    rows = []
+    perplexity = facts.evaluations.get("perplexity", {})
+    if perplexity:
+        rows.append(("held-out perplexity, per document", f"{perplexity['perplexity']:.2f}"))
+        if perplexity.get("unigram_perplexity"):
+            rows.append(("the same of a unigram model", f"{perplexity['unigram_perplexity']:.2f}"))
+        rows.append(("bits per byte", f"{perplexity['bits_per_byte']:.4f}"))
+    if facts.metrics.get("eval_loss") is not None:
+        rows.append(("held-out block loss, nats per token", f"{facts.metrics['eval_loss']:.4f}"))
+    for name, found in facts.minimal_pairs.items():
+        title = "BLiMP" if name == "blimp" else f"minimal pairs `{name}`"
+        pairs = sum(one["n"] for one in found["paradigms"].values())
+        ties = sum(one["ties"] for one in found["paradigms"].values())
+        rows.append(
+            (
+                f"{title}, protocol `{found['protocol']}`, {len(found['paradigms'])} paradigms, {pairs:,} pairs, {ties} ties",
+                f"{100 * found['accuracy']:.2f} %",
+            )
+        )
+    if not rows:
+        return f"Not evaluated yet: `babyllama evaluate {facts.paths.root.as_posix()}`."
+    return "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def _training(facts: RunFacts) -> str:
+    config, metrics = facts.config, facts.metrics
+    rows: list[tuple[str, Any]] = [
+        ("text", f"`{config.data.train_path}`" + (" (synthetic)" if facts.run.get("synthetic") else "")),
+        ("tokens seen", _number(metrics.get("tokens_seen"))),
+        ("words seen", _number(metrics.get("words_seen"))),
+        ("optimizer steps", _number(metrics.get("steps"))),
+        ("epochs", f"{config.training.num_epochs:g}"),
+        ("sequence length", config.data.seq_length),
+        ("optimizer", f"{config.optimization.optimizer}, {config.optimization.schedule} schedule"),
+        ("peak learning rate", f"{config.training.lr:g}"),
+        ("weight decay", f"{config.optimization.weight_decay:g}"),
+        ("precision", facts.run.get("precision")),
+        ("device", facts.run.get("device")),
+        ("training time", _seconds(metrics.get("training_time"))),
+        ("tokens per second", _number(metrics.get("tokens_per_second"))),
+    ]
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows if value is not None)
+
+
+def _repeat(facts: RunFacts) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in facts.run.get("versions", {}).items())
+    return (
+        f"`babyllama train --config {facts.paths.config.name}` with the file of this run repeats it "
+        f"(seed {facts.config.training.seed}).\n\nVersions: {versions}."
+    )
+
+
+def _limits(facts: RunFacts) -> str:
+    return (
+        "A model of this size and text is made for research on language learning. It invents facts, repeats itself and "
+        "carries the biases of its text; do not use it to inform or decide anything."
+    )
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.0f}"
+
+
+def _seconds(value: float | None) -> str | None:
+    if value is None:
+        return None
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,0 +1,107 @@
+"""The pictures of one run, drawn from its folder alone."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babyllama.artifacts import RunPaths, atomic_file
+from babyllama.reporting.facts import RunFacts, read_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TRAIN_COLOUR, EVAL_COLOUR, GREY = "#4c78a8", "#e4572e", "#888888"
+
+
+def draw_plots(paths: RunPaths) -> list[Path]:
+    """Draw the loss curve, and accuracy by phenomenon for every set of minimal pairs that was scored."""
+    facts = read_run(paths)
+    drawn = []
+    if facts.losses:
+        drawn.append(save_figure(loss_curve(facts), paths.plots / "loss.png"))
+    for name, results in facts.minimal_pairs.items():
+        drawn.append(save_figure(accuracy_by_term(name, results), paths.plots / f"{name}.png"))
+    return drawn
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Any]:
+    """A figure with one set of axes, without a window and without matplotlib's global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write `figure` as PNG, atomically."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    with atomic_file(path, "wb") as handle:
+        handle.write(buffer.getvalue())
+    return path
+
+
+def loss_curve(facts: RunFacts) -> Figure:
+    """Block loss (nats per token) over tokens seen, training and held-out, with the lowest held-out loss named."""
+    figure, axes = new_figure(7.5, 4.2)
+    seen, train = _column(facts.losses, "train_loss")
+    axes.plot(seen, train, color=TRAIN_COLOUR, linewidth=1.3, label="training")
+    seen_eval, held_out = _column(facts.losses, "eval_loss")
+    if held_out:
+        axes.plot(seen_eval, held_out, color=EVAL_COLOUR, marker="o", markersize=3.5, linewidth=1.6, label="held-out")
+        best = min(range(len(held_out)), key=held_out.__getitem__)
+        axes.annotate(
+            f"{held_out[best]:.3f} (perplexity {math.exp(held_out[best]):.1f})",
+            (seen_eval[best], held_out[best]),
+            xytext=(-6, 12),
+            textcoords="offset points",
+            ha="right",
+            color=EVAL_COLOUR,
+        )
+    axes.set_xlabel("tokens seen")
+    axes.set_ylabel("block loss, nats per token")
+    axes.set_title(facts.name, loc="left")
+    axes.xaxis.set_major_formatter(lambda value, _: _short(value))
+    axes.grid(axis="y", alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
+
+
+def accuracy_by_term(name: str, results: dict[str, Any]) -> Figure:
+    """Accuracy on minimal pairs for each linguistics term, chance marked."""
+    groups = results.get("terms") or results["paradigms"]
+    rows = sorted(((_fraction(value), key) for key, value in groups.items()), key=lambda row: row[0])
+    figure, axes = new_figure(7.5, 1.2 + 0.3 * len(rows))
+    axes.barh([key.replace("_", " ") for _, key in rows], [100 * value for value, _ in rows], color=TRAIN_COLOUR, height=0.65)
+    axes.axvline(50, color=GREY, linestyle="--", linewidth=1)
+    axes.text(50.5, -0.9, "chance", color=GREY, fontsize=8, va="bottom")
+    for index, (value, _) in enumerate(rows):
+        axes.text(100 * value + 0.8, index, f"{100 * value:.1f}", va="center", fontsize=8)
+    axes.set_xlim(0, 105)
+    axes.set_xlabel("accuracy, %")
+    axes.set_title(f"{name}: {100 * results['accuracy']:.1f} % ({results['protocol']})", loc="left")
+    return figure
+
+
+def _fraction(value: Any) -> float:
+    return float(value["accuracy"] if isinstance(value, dict) else value)
+
+
+def _column(rows: list[dict[str, float | None]], name: str) -> tuple[list[float], list[float]]:
+    """(tokens seen, values) of the rows that have a value."""
+    found = [(row["tokens_seen"], row[name]) for row in rows if row.get(name) is not None]
+    return [x for x, _ in found if x is not None], [y for _, y in found if y is not None]
+
+
+def _short(value: float) -> str:
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"

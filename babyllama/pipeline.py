@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.artifacts import RunPaths, fingerprint_value, package_versions, read_json, write_json, write_text
+from babyllama.artifacts import (
+    RunPaths,
+    fingerprint_value,
+    package_versions,
+    read_json,
+    write_json,
+    write_text,
+)
 from babyllama.config import Config
 from babyllama.config.rendering import resolved_yaml
 from babyllama.errors import RunError, TokenizerError
@@ -124,6 +131,7 @@ def _train(
 ) -> None:
     """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
     import numpy
+
     from babyllama.architectures import build_model
     from babyllama.device import choose_device, choose_precision, describe_device, set_threads
     from babyllama.tokenizer import load_tokenizer

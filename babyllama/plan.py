@@ -116,7 +116,11 @@ def memory_estimate(
     value = 4 if precision == "fp32" else 2
     rows = micro_batch * config.data.seq_length
     block = rows * (8 * width + 4 * inner) * value
-    kept = rows * width * value * model.n_layer + block if config.training.gradient_checkpointing else block * model.n_layer
+    kept = (
+        rows * width * value * model.n_layer + block
+        if config.training.gradient_checkpointing
+        else block * model.n_layer
+    )
     return {
         "weights": 4 * counts["total"],
         "gradients": 4 * counts["total"],
@@ -146,7 +150,10 @@ def _tokens(config: Config) -> tuple[int | None, str]:
         files = corpus_files(path, key="data.train_path")
     except DataError:
         if config.mixing and config.mixing.budget:
-            return None, f"{path}, not there yet (train mixes {config.mixing.budget} from {config.mixing.root})"
+            return (
+                None,
+                f"{path}, not there yet (train mixes {config.mixing.budget} from {config.mixing.root})",
+            )
         return None, f"{path}, not there yet"
     size = sum(file.stat().st_size for file in files)
     try:
@@ -154,7 +161,10 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     except BabyLlamaError as error:
         return None, f"{path}, {len(files)} files, {_size(size)}; a sample cannot be read: {error}"
     tokens = round(size / per_token)
-    return tokens, f"{path}, {len(files)} file(s), {_size(size)}, about {tokens:,} tokens ({per_token:.2f} bytes per token, {source})"
+    return (
+        tokens,
+        f"{path}, {len(files)} file(s), {_size(size)}, about {tokens:,} tokens ({per_token:.2f} bytes per token, {source})",
+    )
 
 
 def _bytes_per_token(config: Config, files: list[Path]) -> tuple[float, str]:

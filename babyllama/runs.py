@@ -12,7 +12,13 @@ from babyllama.artifacts import RunPaths, read_json
 from babyllama.config import Config, load_config
 from babyllama.errors import BabyLlamaError, RunError
 
-NOT_PART_OF_A_RUN = ("evaluation.", "logging.", "data.packed_dir", "training.save_total_limit", "training.threads")
+NOT_PART_OF_A_RUN = (
+    "evaluation.",
+    "logging.",
+    "data.packed_dir",
+    "training.save_total_limit",
+    "training.threads",
+)
 """Keys that may differ between a run and its configuration: they change what is reported and kept, not what is learned."""
 
 
@@ -84,7 +90,9 @@ def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, for
     if changed and not (resume and force):
         ways = "--overwrite replaces it, model.name=... starts another one"
         ways += ", --force resumes it all the same" if resume else ""
-        raise RunError(f"{run.root} holds a run of another configuration; {ways}. It differs in:\n  " + "\n  ".join(changed))
+        raise RunError(
+            f"{run.root} holds a run of another configuration; {ways}. It differs in:\n  " + "\n  ".join(changed)
+        )
     if not run.finished and not resume:
         raise RunError(
             f"{run.root} holds an unfinished run of this configuration: --resume_from_checkpoint goes on with it, "

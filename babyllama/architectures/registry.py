@@ -118,4 +118,7 @@ def even_head_width(model: ModelSection) -> Iterator[tuple[str, str]]:
     """Rotary position embeddings turn pairs of dimensions, so a head's width must be even."""
     width = model.hidden_size // model.n_head
     if width % 2:
-        yield "n_head", f"a head is {width} wide, and rotary embeddings need an even width; change n_head or hidden_size"
+        yield (
+            "n_head",
+            f"a head is {width} wide, and rotary embeddings need an even width; change n_head or hidden_size",
+        )

@@ -1,10 +1,10 @@
 """Show configurations and what can stand in them.
 
-  babyllama config show config/llama-10M.yaml     the resolved configuration, every default written out
-  babyllama config keys                           every key with type, default and meaning
-  babyllama config families                       the model types
-  babyllama config schema                         the JSON schema for editors
-  babyllama config reference                      the same keys as a Markdown page
+babyllama config show config/llama-10M.yaml     the resolved configuration, every default written out
+babyllama config keys                           every key with type, default and meaning
+babyllama config families                       the model types
+babyllama config schema                         the JSON schema for editors
+babyllama config reference                      the same keys as a Markdown page
 """
 
 from __future__ import annotations

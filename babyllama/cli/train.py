@@ -1,9 +1,9 @@
 """Train a model from a configuration.
 
-  train.py --config config/llama-10M.yaml                     train it
-  train.py --config config/llama-10M.yaml --dry-run           what it would be: parameters, tokens, steps, memory
-  train.py --config C --lr 1e-3 model.name=other-lr           with other values, under another name
-  train.py --config C --resume_from_checkpoint                go on after an interruption
+train.py --config config/llama-10M.yaml                     train it
+train.py --config config/llama-10M.yaml --dry-run           what it would be: parameters, tokens, steps, memory
+train.py --config C --lr 1e-3 model.name=other-lr           with other values, under another name
+train.py --config C --resume_from_checkpoint                go on after an interruption
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on from this checkpoint; without PATH from the newest good one",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
-    parser.add_argument("--force", action="store_true", help="resume although the configuration or the text has changed")
+    parser.add_argument(
+        "--force", action="store_true", help="resume although the configuration or the text has changed"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the plan of the run and stop")
 
 

@@ -24,7 +24,10 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "BabyLlama configuration"
-    extends = {"type": "string", "description": "Another YAML file, relative to this one, that this one is laid over."}
+    extends = {
+        "type": "string",
+        "description": "Another YAML file, relative to this one, that this one is laid over.",
+    }
     schema["properties"] = {"extends": extends, **schema["properties"]}
     for section in (schema, *schema["$defs"].values()):
         section.pop("required", None)
@@ -58,7 +61,15 @@ def reference_markdown() -> str:
     for name, field in Config.model_fields.items():
         section = section_of(field.annotation)
         assert section is not None
-        lines += ["", f"## {name}", "", str(section.__doc__), "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            str(section.__doc__),
+            "",
+            "| key | type | default | meaning |",
+            "|---|---|---|---|",
+        ]
         for key, kind, default, meaning in key_table(section, f"{name}."):
             lines.append(f"| `{key}` | {kind.replace('|', 'or')} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"

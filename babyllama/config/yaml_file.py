@@ -14,9 +14,7 @@ from babyllama.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `3e-4` and `1.` as numbers, as YAML 1.2 does."""
-
-    yaml_implicit_resolvers = {key: list(found) for key, found in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+    """SafeLoader that reads `3e-4` as a number, as YAML 1.2 does."""
 
 
 _Loader.add_implicit_resolver(
@@ -138,7 +136,11 @@ def _find_duplicates(node: yaml.MappingNode, key: KeyPath, file: str, source: So
         name = str(key_node.value)
         if name in first and name != "<<":
             source.problems.append(
-                Problem(f"this key stands twice (first on line {first[name]}); keep one", (*key, name), Place(f"{file}:{line}"))
+                Problem(
+                    f"this key stands twice (first on line {first[name]}); keep one",
+                    (*key, name),
+                    Place(f"{file}:{line}"),
+                )
             )
         first.setdefault(name, line)
 

@@ -61,7 +61,11 @@ def _metadata(facts: RunFacts) -> str:
                     metric_value=round(value, 4),
                 )
             )
-    tags = ["babyllama", "small-language-model", *(["synthetic-data"] if facts.run.get("synthetic") else ["babylm"])]
+    tags = [
+        "babyllama",
+        "small-language-model",
+        *(["synthetic-data"] if facts.run.get("synthetic") else ["babylm"]),
+    ]
     data = ModelCardData(
         language="en",
         library_name="transformers",

@@ -55,7 +55,15 @@ def loss_curve(facts: RunFacts) -> Figure:
     axes.plot(seen, train, color=TRAIN_COLOUR, linewidth=1.3, label="training")
     seen_eval, held_out = _column(facts.losses, "eval_loss")
     if held_out:
-        axes.plot(seen_eval, held_out, color=EVAL_COLOUR, marker="o", markersize=3.5, linewidth=1.6, label="held-out")
+        axes.plot(
+            seen_eval,
+            held_out,
+            color=EVAL_COLOUR,
+            marker="o",
+            markersize=3.5,
+            linewidth=1.6,
+            label="held-out",
+        )
         best = min(range(len(held_out)), key=held_out.__getitem__)
         axes.annotate(
             f"{held_out[best]:.3f} (perplexity {math.exp(held_out[best]):.1f})",
@@ -79,7 +87,12 @@ def accuracy_by_term(name: str, results: dict[str, Any]) -> Figure:
     groups = results.get("terms") or results["paradigms"]
     rows = sorted(((_fraction(value), key) for key, value in groups.items()), key=lambda row: row[0])
     figure, axes = new_figure(7.5, 1.2 + 0.3 * len(rows))
-    axes.barh([key.replace("_", " ") for _, key in rows], [100 * value for value, _ in rows], color=TRAIN_COLOUR, height=0.65)
+    axes.barh(
+        [key.replace("_", " ") for _, key in rows],
+        [100 * value for value, _ in rows],
+        color=TRAIN_COLOUR,
+        height=0.65,
+    )
     axes.axvline(50, color=GREY, linestyle="--", linewidth=1)
     axes.text(50.5, -0.9, "chance", color=GREY, fontsize=8, va="bottom")
     for index, (value, _) in enumerate(rows):

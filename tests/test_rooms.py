@@ -1,0 +1,96 @@
+"""Imports point one way: a room imports only from rooms above it in the plan of the house."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+# fmt: off
+ROOMS = [
+    "errors", "artifacts", "config", "device", "corpus", "tokenizer", "dataset", "architectures", "evaluation",
+    "training", "reporting", "runs", "plan", "pipeline", "studies", "api", "cli", "__main__",
+]
+# fmt: on
+LIGHT = {"errors", "artifacts", "config", "cli", "architectures", "runs"}
+HEAVY = {"torch", "transformers", "datasets", "accelerate"}
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """Every module name imported anywhere in `tree`, inside functions too, except for type checking."""
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    names = []
+    for node in ast.walk(tree):
+        if id(node) in guarded:
+            continue
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def sources(repository: Path) -> list[tuple[str, Path]]:
+    package = repository / "babyllama"
+    return [(path.relative_to(package).parts[0].removesuffix(".py"), path) for path in sorted(package.rglob("*.py"))]
+
+
+def test_every_file_belongs_to_a_room(repository: Path) -> None:
+    assert {room for room, _ in sources(repository)} - {"__init__"} <= set(ROOMS)
+
+
+def test_rooms_import_only_from_rooms_above(repository: Path) -> None:
+    wrong = []
+    for room, path in sources(repository):
+        if room == "__init__":
+            continue
+        for name in imported(ast.parse(path.read_text())):
+            parts = name.split(".")
+            if (
+                parts[0] == "babyllama"
+                and len(parts) > 1
+                and parts[1] in ROOMS
+                and ROOMS.index(parts[1]) > ROOMS.index(room)
+            ):
+                wrong.append(f"{path.name} imports {name}")
+    assert not wrong
+
+
+def test_light_rooms_load_no_model_library_with_the_module(repository: Path) -> None:
+    wrong = []
+    for room, path in sources(repository):
+        if room in LIGHT:
+            tree = ast.parse(path.read_text())
+            top_level = ast.Module(
+                [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)], []
+            )
+            wrong += [f"{path} imports {name}" for name in imported(top_level) if name.split(".")[0] in HEAVY]
+    assert not wrong
+
+
+def test_nothing_imports_a_root_script(repository: Path) -> None:
+    scripts = {path.stem for path in repository.glob("*.py")}
+    wrong = [
+        f"{path.name} imports {name}"
+        for _, path in sources(repository)
+        for name in imported(ast.parse(path.read_text()))
+        if name.split(".")[0] in scripts
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "statement", ["import babyllama", "import babyllama.cli, babyllama.architectures, babyllama.config"]
+)
+def test_importing_the_package_loads_no_torch(statement: str, repository: Path) -> None:
+    code = f"{statement}; import sys; print(sorted({{'torch', 'transformers', 'datasets'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
+    assert done.stdout.strip() == "[]"

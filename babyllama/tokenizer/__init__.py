@@ -1,0 +1,34 @@
+"""Tokenizers: train one, save it so that every Hugging Face version reads it, load it, describe it on held-out text."""
+
+from babyllama.tokenizer.files import (
+    find_tokenizer,
+    load_fast,
+    load_tokenizer,
+    mark_ids,
+    save_tokenizer,
+    tokenizer_fingerprint,
+)
+from babyllama.tokenizer.marks import BOS, EOS, PAD, SPECIAL_TOKENS, Marks
+from babyllama.tokenizer.report import TokenizerReport, compare, describe, describe_domains
+from babyllama.tokenizer.stage import build_tokenizer
+from babyllama.tokenizer.train import train_tokenizer
+
+__all__ = [
+    "BOS",
+    "EOS",
+    "PAD",
+    "SPECIAL_TOKENS",
+    "Marks",
+    "TokenizerReport",
+    "build_tokenizer",
+    "compare",
+    "describe",
+    "describe_domains",
+    "find_tokenizer",
+    "load_fast",
+    "load_tokenizer",
+    "mark_ids",
+    "save_tokenizer",
+    "tokenizer_fingerprint",
+    "train_tokenizer",
+]

@@ -1,0 +1,208 @@
+"""Where tokenizers live: save one for every Hugging Face version, find and load one by any of its names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_value, write_json, write_text
+from babyllama.errors import TokenizerError
+from babyllama.tokenizer.marks import BOS, EOS, PAD, Marks
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def save_tokenizer(
+    tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | Path, *, manifest: Manifest | None = None
+) -> Path:
+    """Save to `path` and return the folder that `AutoTokenizer.from_pretrained` loads.
+
+    `path` ending in `.json` writes that file and, beside it, a folder of the same stem; any other `path` is the folder
+    itself, whose other files (a model's, say) stay. tokenizer_config.json names `PreTrainedTokenizerFast`, which
+    transformers 4 and 5 both load, and makes special-token strings in text ordinary text. Each file is written
+    atomically, the manifest (with the fingerprint of the tokenizer) last.
+    """
+    path = Path(path)
+    folder = path.with_suffix("") if path.suffix == ".json" else path
+    if folder.exists() and not folder.is_dir():
+        raise TokenizerError(f"cannot save a tokenizer folder at {folder}: a file of that name is in the way.")
+    if path.suffix == ".json" and path.is_dir():
+        raise TokenizerError(f"cannot save a tokenizer at {path}: a folder of that name is in the way.")
+    backend = _backend(tokenizer)
+    description = backend.to_str(pretty=True)
+    write_json(folder / CONFIG_FILE, _config(tokenizer))
+    write_text(folder / TOKENIZER_FILE, description)
+    if path.suffix == ".json":
+        write_text(path, description)
+    if manifest is not None:
+        manifest.write(folder)
+    return folder
+
+
+def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
+    """What tokenizer_config.json says."""
+    if isinstance(tokenizer, Tokenizer):
+        marks = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": None}
+    else:
+        names = ("bos_token", "eos_token", "pad_token", "unk_token")
+        marks = {name: getattr(tokenizer, name, None) for name in names}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **{name: str(mark) for name, mark in marks.items() if mark is not None},
+        "clean_up_tokenization_spaces": False,
+        "split_special_tokens": True,
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+
+
+def _backend(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> Tokenizer:
+    return tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
+
+
+def find_tokenizer(path: str | Path) -> Path | None:
+    """The tokenizer.json meant by `path`: that file, or the one in a folder, a run folder, or the run of a checkpoint.
+
+    A missing `x.json` is found in the folder `x/` beside it. None when nothing is there (it may be a Hub name).
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    folders = [path, RunPaths(path).final]
+    if path.suffix == ".json":
+        folders = [path.with_suffix("")]
+    elif path.parent.name == "checkpoints":
+        folders.append(RunPaths(path.parent.parent).final)
+    return next((file for folder in folders if (file := folder / TOKENIZER_FILE).is_file()), None)
+
+
+def load_fast(path: str | Path) -> Tokenizer:
+    """The `tokenizers.Tokenizer` at `path` (see `load_tokenizer`), without importing transformers for local files.
+
+    Special-token strings in text are ordinary text to it. Raises TokenizerError.
+    """
+    file = find_tokenizer(path)
+    if file is None:
+        return load_tokenizer(path).backend_tokenizer
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:
+        raise TokenizerError(
+            f"{file} is not a tokenizer that can be read: {error}. Train it again with `babyllama tokenizer`."
+        ) from error
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
+    """The Hugging Face tokenizer at `path`: a tokenizer.json, a folder with one, a run folder or a Hub name.
+
+    Special-token strings in text are ordinary text to it, and it has a padding token. Raises TokenizerError.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    file = find_tokenizer(path)
+    if file is None:
+        tokenizer = _load_from_hub(str(path), AutoTokenizer)
+    elif (file.parent / CONFIG_FILE).is_file() and file.name == TOKENIZER_FILE:
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(str(file.parent), local_files_only=True)
+        except Exception as error:
+            raise TokenizerError(f"{file.parent} is not a tokenizer that can be loaded: {error}") from error
+    else:
+        backend = load_fast(file)
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_marks(backend))
+        tokenizer.clean_up_tokenization_spaces = False
+    if not getattr(tokenizer, "is_fast", False):
+        raise TokenizerError(
+            f"the tokenizer at {path} has no tokenizer.json (it is a slow one). Choose one that has a fast version."
+        )
+    tokenizer.split_special_tokens = True
+    tokenizer.backend_tokenizer.encode_special_tokens = True
+    if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _load_from_hub(name: str, auto_tokenizer: Any) -> Any:
+    if not _HUB_NAME.fullmatch(name) or name.endswith(".json"):
+        raise TokenizerError(
+            f"no tokenizer at {name}. Train one with `babyllama tokenizer --output {name}`, or point data.tokenizer_path "
+            "to a tokenizer.json, a folder that holds one, or a Hub name."
+        )
+    try:
+        return auto_tokenizer.from_pretrained(name)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TokenizerError(
+            f"no tokenizer at {name}: there is no such file or folder, and the Hub gives none by that name ({reason}). "
+            f"Train one with `babyllama tokenizer --output {name}.json`."
+        ) from error
+
+
+def _guessed_marks(tokenizer: Tokenizer) -> dict[str, str]:
+    """Names of the marks of a bare tokenizer.json: ours, else the customary ones that it has."""
+    candidates = {
+        "bos_token": (BOS, "<|begin_of_text|>", "<|endoftext|>", "[CLS]", "<bos>"),
+        "eos_token": (EOS, "<|end_of_text|>", "<|endoftext|>", "[SEP]", "<eos>"),
+        "pad_token": (PAD, "[PAD]", "<|endoftext|>"),
+    }
+    found = {}
+    for name, options in candidates.items():
+        mark = next((option for option in options if tokenizer.token_to_id(option) is not None), None)
+        if mark is not None:
+            found[name] = mark
+    return found
+
+
+def mark_ids(path: str | Path, tokenizer: Tokenizer) -> Marks:
+    """The ids of the marks of the tokenizer loaded from `path`; one mark serves as both where it has only one.
+
+    Raises TokenizerError when it has no mark for the start or end of a document.
+    """
+    bos, eos, pad = (tokenizer.token_to_id(mark) for mark in (BOS, EOS, PAD))
+    if bos is None or eos is None:
+        loaded = load_tokenizer(path)
+        bos, eos, pad = loaded.bos_token_id, loaded.eos_token_id, loaded.pad_token_id
+        bos, eos = (eos if bos is None else bos), (bos if eos is None else eos)
+    if bos is None or eos is None:
+        raise TokenizerError(
+            f"the tokenizer at {path} has no token for the start or end of a document ({BOS}, {EOS}). Add them to it, or "
+            "train one with `babyllama tokenizer`."
+        )
+    return Marks(bos, eos, eos if pad is None else pad)
+
+
+def tokenizer_fingerprint(tokenizer: str | Path | Tokenizer | PreTrainedTokenizerFast) -> str:
+    """Fingerprint of everything that decides which ids a text gets, as `sha256:<hex>`.
+
+    Layout of the file, decoder, post-processor, padding and truncation do not count, so the tokenizer inside a run has
+    the fingerprint of the one it was made from.
+    """
+    backend = load_fast(tokenizer) if isinstance(tokenizer, str | Path) else _backend(tokenizer)
+    description = json.loads(backend.to_str())
+    model = dict(description["model"])
+    # Merges were written as "a b" before tokenizers 0.20 and as ["a", "b"] since.
+    if "merges" in model:
+        model["merges"] = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    return fingerprint_value(
+        {
+            "model": model,
+            "normalizer": description["normalizer"],
+            "pre_tokenizer": description["pre_tokenizer"],
+            "added_tokens": [[token["id"], token["content"]] for token in description["added_tokens"]],
+        }
+    )
+
+
+def manifest_path(path: str | Path) -> Path:
+    """Where the manifest of the tokenizer saved at `path` lies."""
+    path = Path(path)
+    return (path.with_suffix("") if path.suffix == ".json" else path) / MANIFEST_NAME

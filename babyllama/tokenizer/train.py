@@ -1,0 +1,140 @@
+"""Train a tokenizer from a stream of documents in bounded memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from babyllama.config.sections import TokenizerSection
+from babyllama.errors import DataError, TokenizerError
+from babyllama.tokenizer.marks import BOS, SPECIAL_TOKENS, PreTokenizerKind, cut_text
+
+# The trainer buffers documents by number, so long ones are handed over in pieces.
+_PIECE = 50_000
+# Marks a WordPiece token that continues a word. The usual "##" can also be text, this is never a byte-level character.
+_CONTINUES = "▁"
+_LONGEST_WORDPIECE_WORD = 100
+
+
+def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, progress: bool = False) -> Tokenizer:
+    """Train a tokenizer of `section.type` on `documents` and return it with special tokens treated as plain text.
+
+    The vocabulary may come out smaller than `section.vocab_size` where the text supports fewer entries; compare
+    `get_vocab_size()`. All three types work on UTF-8 bytes, so any text is encoded without an unknown token and (without
+    `nfkc` and `add_prefix_space`) decodes to itself. BPE and WordPiece give the same result for the same documents.
+
+    Raises DataError without any text, TokenizerError for a vocabulary below the alphabet of the type.
+    """
+    tokenizer = _untrained(section)
+    smallest = _smallest_vocabulary(section)
+    if section.vocab_size < smallest:
+        raise TokenizerError(
+            f"tokenizer.vocab_size: {section.vocab_size} is too small for type {section.type}, whose bytes and marks alone "
+            f"take {smallest} entries. Use at least {smallest}, or type bpe (from 259)."
+        )
+    pieces = _Pieces(documents, PreTokenizerKind.of(tokenizer))
+    try:
+        tokenizer.train_from_iterator(iter(pieces), trainer=_trainer(section, progress))
+    except (DataError, TokenizerError):
+        raise
+    except Exception as error:
+        if pieces.characters == 0:
+            raise DataError(_NO_TEXT) from error
+        raise TokenizerError(
+            f"training a {section.type} tokenizer of {section.vocab_size} entries on {pieces.characters:,} characters failed: "
+            f"{error}. Use more text, a smaller tokenizer.vocab_size, or type bpe."
+        ) from error
+    if pieces.characters == 0:
+        raise DataError(_NO_TEXT)
+    tokenizer = _tidied(tokenizer, section)
+    if section.add_bos:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, SPECIAL_TOKENS.index(BOS))]
+        )
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+_NO_TEXT = "there is no text to train a tokenizer on: every document is empty. Check the path of the training text."
+
+
+class _Pieces:
+    """Hands documents to the trainer in pieces and counts what went by."""
+
+    def __init__(self, documents: Iterable[str], kind: PreTokenizerKind) -> None:
+        self._documents, self._kind = documents, kind
+        self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for document in self._documents:
+            self.characters += len(document)
+            yield from cut_text(document, _PIECE, self._kind)
+
+
+def _untrained(section: TokenizerSection) -> Tokenizer:
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=section.add_prefix_space, use_regex=True)
+    if section.type == "wordpiece":
+        tokenizer = Tokenizer(
+            models.WordPiece(continuing_subword_prefix=_CONTINUES, max_input_chars_per_word=_LONGEST_WORDPIECE_WORD)
+        )
+        # The model gives up on longer words, so none may reach it.
+        longest = pre_tokenizers.Split(Regex(f".{{1,{_LONGEST_WORDPIECE_WORD}}}"), behavior="isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([byte_level, longest])
+        tokenizer.decoder = decoders.Sequence([decoders.Replace(_CONTINUES, ""), decoders.ByteLevel()])
+    else:
+        tokenizer = Tokenizer(models.BPE() if section.type == "bpe" else models.Unigram())
+        tokenizer.pre_tokenizer = byte_level
+        tokenizer.decoder = decoders.ByteLevel()
+    if section.nfkc:
+        tokenizer.normalizer = normalizers.NFKC()
+    return tokenizer
+
+
+def _tidied(tokenizer: Tokenizer, section: TokenizerSection) -> Tokenizer:
+    """Leave only the marks special, and hold a Unigram vocabulary, which its trainer may exceed, to the size asked for."""
+    description = json.loads(tokenizer.to_str())
+    description["added_tokens"] = [token for token in description["added_tokens"] if token["content"] in SPECIAL_TOKENS]
+    if section.type == "unigram":
+        entries = description["model"]["vocab"]
+        pieces = [(score, place) for place, (piece, score) in enumerate(entries) if len(piece) > 1]
+        pieces = [(score, place) for score, place in pieces if place >= len(SPECIAL_TOKENS)]
+        surplus = {place for _, place in sorted(pieces)[: max(0, len(entries) - section.vocab_size)]}
+        description["model"]["vocab"] = [entry for place, entry in enumerate(entries) if place not in surplus]
+    return Tokenizer.from_str(json.dumps(description))
+
+
+def _smallest_vocabulary(section: TokenizerSection) -> int:
+    marks_and_bytes = len(SPECIAL_TOKENS) + 256
+    return marks_and_bytes + 256 if section.type == "wordpiece" else marks_and_bytes
+
+
+def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    marks = list(SPECIAL_TOKENS)
+    if section.type == "unigram":
+        return trainers.UnigramTrainer(
+            vocab_size=section.vocab_size,
+            special_tokens=marks,
+            initial_alphabet=alphabet,
+            show_progress=progress,
+        )
+    if section.type == "wordpiece":
+        return trainers.WordPieceTrainer(
+            vocab_size=section.vocab_size,
+            min_frequency=section.min_frequency,
+            # The trainer meets continuing bytes in random order and only those in the text; named like marks, they all
+            # enter, in a fixed order, and the same text gives the same vocabulary. `_tidied` makes them ordinary entries.
+            special_tokens=marks + [_CONTINUES + byte for byte in alphabet],
+            initial_alphabet=alphabet,
+            continuing_subword_prefix=_CONTINUES,
+            show_progress=progress,
+        )
+    return trainers.BpeTrainer(
+        vocab_size=section.vocab_size,
+        min_frequency=section.min_frequency,
+        special_tokens=marks,
+        initial_alphabet=alphabet,
+        show_progress=progress,
+    )

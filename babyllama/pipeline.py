@@ -88,7 +88,7 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     data = config.data
     train_files = corpus_files(data.train_path, key="data.train_path")
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
-    _provide_tokenizer(config, train_files)
+    _provide_tokenizer(config, train_files, say)
 
     def packed(files: list[Path], split: str) -> PackedDataset:
         folder = prepare_dataset(
@@ -104,13 +104,16 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     )
 
 
-def _provide_tokenizer(config: Config, files: list[Path]) -> None:
+def _provide_tokenizer(config: Config, files: list[Path], say: Say) -> None:
     """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
     path = Path(config.data.tokenizer_path)
     if config.tokenizer is not None:
-        from babyllama.tokenizer import provide_tokenizer
+        from babyllama.corpus.documents import read_documents
+        from babyllama.tokenizer import build_tokenizer
 
-        provide_tokenizer(files, config.tokenizer, path, errors=config.data.errors)
+        build_tokenizer(
+            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, note=say
+        )
     elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
         raise TokenizerError(
             f"data.tokenizer_path = {str(path)!r}: no tokenizer there. Train one with\n"

@@ -43,7 +43,7 @@ def accumulation_steps(config: Config, devices: int = 1) -> int:
 
 def plan(config: Config) -> Plan:
     """The plan of `config` on this machine."""
-    vocab_size, tokenizer_line = _vocabulary(config)
+    vocab_size, tokenizer_line = vocabulary(config)
     model = config.model
     counts = parameter_counts(model, vocab_size=vocab_size, seq_length=config.data.seq_length)
     tokens, text_line = _tokens(config)

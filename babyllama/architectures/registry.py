@@ -61,7 +61,7 @@ def families() -> list[Family]:
 
 def build_config(model: ModelSection, *, vocab_size: int, seq_length: int) -> PretrainedConfig:
     """The Hugging Face configuration of `model` for a tokenizer of `vocab_size` entries and blocks of `seq_length`."""
-    from babyllama.tokenizer import BOS_ID, EOS_ID, PAD_ID
+    from babyllama.tokenizer import SPECIAL_TOKENS
 
     rows = model.vocab_size or vocab_size
     if rows < vocab_size:
@@ -69,7 +69,8 @@ def build_config(model: ModelSection, *, vocab_size: int, seq_length: int) -> Pr
             f"model.vocab_size = {rows}: the tokenizer has {vocab_size} entries, which need at least as many rows; "
             "remove the key or raise it."
         )
-    marks = {"pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
+    # The tokenizer gives its special tokens the ids 0, 1, 2 in this order.
+    marks = dict(zip(("pad_token_id", "bos_token_id", "eos_token_id"), range(len(SPECIAL_TOKENS)), strict=True))
     return family(model.type).build(model, rows, model.max_position_embeddings or seq_length, marks)
 
 

@@ -1,0 +1,137 @@
+"""The historical classes and functions, thin over the rooms, under the names users know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import babyllama.architectures  # noqa: F401  (its families register themselves for the configuration check)
+from babyllama.config import Config
+from babyllama.config import load_config as _load_config
+from babyllama.config.sections import DataSection, TokenizerSection
+from babyllama.corpus.cleaners import DomainCleaners, clean, create_cleaner_registry
+from babyllama.corpus.documents import corpus_files, read_documents
+from babyllama.evaluation.evaluator import ModelEvaluator, compare_models, evaluate_model
+from babyllama.evaluation.suite import BenchmarkSuite
+from babyllama.runs import Run
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+    from babyllama.dataset import PackedDataset
+
+__all__ = [
+    "BenchmarkSuite",
+    "DataProcessor",
+    "DomainCleaners",
+    "ModelEvaluator",
+    "compare_models",
+    "create_cleaner_registry",
+    "create_model",
+    "evaluate_model",
+    "load_config",
+    "train_bpe_tokenizer",
+    "train_model",
+]
+
+PathLike = str | os.PathLike[str]
+
+
+def load_config(path: PathLike, overrides: Iterable[str] = ()) -> Config:
+    """The checked configuration in `path`, with `section.key=value` overrides laid over it. Raises ConfigError."""
+    return _load_config(Path(path), overrides)
+
+
+def create_model(config: Config | PathLike, tokenizer: Any = None) -> PreTrainedModel:
+    """A freshly initialised model of `config` (a path or a Config).
+
+    The vocabulary is that of `tokenizer`, else of the tokenizer at `data.tokenizer_path`; when there is none yet, the
+    size the configuration asks for.
+    """
+    from babyllama.architectures import build_model
+    from babyllama.plan import vocabulary
+
+    config = config if isinstance(config, Config) else load_config(config)
+    size = len(tokenizer) if tokenizer is not None else vocabulary(config)[0]
+    return build_model(
+        config.model, vocab_size=size, seq_length=config.data.seq_length, seed=config.training.seed
+    )
+
+
+def train_model(config: Config | PathLike, **options: Any) -> Run:
+    """Train `config` (a path or a Config); the run that comes back is accepted wherever a model is.
+
+    `options` are those of `babyllama.pipeline.train_run`: resume, overwrite, force, say.
+    """
+    from babyllama.pipeline import train_run
+
+    return train_run(config if isinstance(config, Config) else load_config(config), **options)
+
+
+def train_bpe_tokenizer(
+    data_dir: PathLike | Sequence[PathLike],
+    output_path: PathLike,
+    vocab_size: int = 16000,
+    min_frequency: int = 2,
+    **settings: Any,
+) -> Tokenizer:
+    """Train a byte-level BPE tokenizer on the text in `data_dir` (a file, folder, glob, or a list of files) and save it.
+
+    `settings` are further keys of the `tokenizer` section. Returns the tokenizer; raises DataError or TokenizerError.
+    """
+    from babyllama.tokenizer import save_tokenizer, train_tokenizer
+
+    section = TokenizerSection(type="bpe", vocab_size=vocab_size, min_frequency=min_frequency, **settings)
+    tokenizer = train_tokenizer(read_documents(_files(data_dir)), section)
+    save_tokenizer(tokenizer, output_path)
+    return tokenizer
+
+
+class DataProcessor:
+    """Text files to packed blocks of tokens, with one tokenizer (an object or a path)."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast | PathLike) -> None:
+        from babyllama.tokenizer import load_tokenizer
+
+        self.tokenizer = load_tokenizer(os.fspath(tokenizer)) if isinstance(tokenizer, str | os.PathLike) else tokenizer
+
+    def load_text_files(self, path: PathLike | Sequence[PathLike], errors: str = "strict") -> list[str]:
+        """The documents of a file, a folder, a glob or a list of files."""
+        return list(read_documents(_files(path), errors=errors))
+
+    def clean_text(self, text: str, domain: str = "default") -> str:
+        """`text` cleaned for `domain` (see `create_cleaner_registry`)."""
+        return clean(text, domain)
+
+    def tokenize_and_chunk(self, texts: Iterable[str], seq_length: int = 128) -> list[list[int]]:
+        """`<s> document </s>` of all texts in one row, cut into blocks of `seq_length`; the last one may be shorter."""
+        row: list[int] = []
+        for text in texts:
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            row += [self.tokenizer.bos_token_id, *ids, self.tokenizer.eos_token_id]
+        return [row[start : start + seq_length] for start in range(0, len(row), seq_length)]
+
+    def prepare_dataset(self, path: PathLike, seq_length: int = 128, **keys: Any) -> PackedDataset:
+        """The text in `path` as packed blocks on disk, built or reused; `keys` are further keys of the `data` section."""
+        from babyllama.dataset import PackedDataset, prepare_dataset
+        from babyllama.tokenizer import save_tokenizer, tokenizer_fingerprint
+
+        files = _files(path)
+        data = DataSection(train_path=os.fspath(path), seq_length=seq_length, **keys)
+        source = str(getattr(self.tokenizer, "name_or_path", ""))
+        if not Path(source).exists():
+            # A tokenizer that only lives in memory is put beside the blocks that are made with it.
+            digest = tokenizer_fingerprint(self.tokenizer).removeprefix("sha256:")[:12]
+            source = str(Path(data.packed_dir) / f"tokenizer-{digest}.json")
+            save_tokenizer(self.tokenizer, source)
+        folder = prepare_dataset(lambda: read_documents(files), files, source, data, split="train")
+        return PackedDataset(folder)
+
+
+def _files(path: PathLike | Sequence[PathLike]) -> list[Path]:
+    if isinstance(path, str | os.PathLike):
+        return corpus_files(os.fspath(path), key="path")
+    return [Path(one) for one in path]

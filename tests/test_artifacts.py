@@ -1,0 +1,117 @@
+"""Atomic writes, fingerprints and manifests: whole or absent, and stale for a stated reason."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from babyllama.artifacts import (
+    Manifest,
+    atomic_file,
+    atomic_folder,
+    fingerprint_file,
+    fingerprint_files,
+    fingerprint_value,
+    recover_folder,
+    write_text,
+)
+from babyllama.errors import RunError
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(ValueError), atomic_file(path) as handle:
+        handle.write("new")
+        raise ValueError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_failed_folder_keeps_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    with atomic_folder(path) as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(ValueError), atomic_folder(path) as folder:
+        (folder / "a").write_text("new")
+        raise ValueError
+    assert (path / "a").read_text() == "old"
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    for name in ("one", "two"):
+        with atomic_folder(path) as folder:
+            (folder / name).write_text(name)
+    assert os.listdir(path) == ["two"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_kill_between_the_renames_is_undone(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "a").write_text("old")
+    os.replace(path, tmp_path / ".old-set")
+    recover_folder(path)
+    assert (path / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("delay", [0.002, 0.01, 0.03, 0.07, 0.15])
+def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path: Path, delay: float) -> None:
+    """A process replaces a folder of two equal files over and over; SIGKILL never leaves them different."""
+    code = (
+        "import sys, itertools; from babyllama.artifacts import atomic_folder\n"
+        "for i in itertools.count():\n"
+        "    with atomic_folder(sys.argv[1]) as folder:\n"
+        "        for name in 'ab': (folder / name).write_text(str(i) * 20000)\n"
+        "    print(i, flush=True)\n"
+    )
+    path = tmp_path / "set"
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    recover_folder(path)
+    assert (path / "a").read_text() == (path / "b").read_text() != ""
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot create"), atomic_file(tmp_path / "file" / "a.txt"):
+        pass
+
+
+def test_fingerprints_follow_content_not_names(tmp_path: Path) -> None:
+    for name, text in (("a", "x"), ("b", "x"), ("c", "y")):
+        (tmp_path / name).write_text(text)
+    assert fingerprint_file(tmp_path / "a") == fingerprint_file(tmp_path / "b") != fingerprint_file(tmp_path / "c")
+    assert fingerprint_files([tmp_path / "a", tmp_path / "c"]) != fingerprint_files([tmp_path / "c", tmp_path / "a"])
+    # The reference is sha256sum's.
+    assert fingerprint_file(tmp_path / "a").endswith("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")
+    assert fingerprint_value({"a": 1, "b": 2}) == fingerprint_value({"b": 2, "a": 1}) != fingerprint_value({"a": 1})
+
+
+def test_a_manifest_says_why_it_is_stale(tmp_path: Path) -> None:
+    Manifest("pack", {"text": "1"}, {"length": 128, "marks": ("a", "b")}).write(tmp_path)
+    manifest = Manifest.read(tmp_path)
+    assert manifest is not None
+    assert manifest.stale_reason({"text": "1"}, {"length": 128, "marks": ("a", "b")}) is None
+    assert manifest.stale_reason({"text": "2"}, {"length": 128, "marks": ("a", "b")}) == "changed input: text"
+    assert (
+        manifest.stale_reason({"text": "1"}, {"length": 64, "marks": ("a", "b")}) == "changed setting: length 128 -> 64"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"stage": "x"}'])
+def test_a_broken_manifest_counts_as_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    assert Manifest.read(tmp_path) is None

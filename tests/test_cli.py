@@ -1,0 +1,104 @@
+"""The command line: help without torch, one clear error with exit code 2, flags in both spellings."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from babyllama.cli import COMMANDS, main
+
+pytestmark = pytest.mark.unit
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_loads_no_torch(command: str) -> None:
+    code = (
+        "import sys\nfrom babyllama.cli import main\n"
+        f"try: main([{command!r}, '--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_is_for(command: str) -> None:
+    assert importlib.import_module(f"babyllama.cli.{command}").__doc__
+
+
+def test_an_unknown_command_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trian"]) == 2
+    assert "Did you mean train?" in capsys.readouterr().err
+
+
+def test_an_unknown_flag_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--learning-rate", "1", "--batch-sise", "2"])
+    assert end.value.code == 2
+    with pytest.raises(SystemExit):
+        main(["train", "--batch-sise", "2"])
+    assert "did you mean --batch-size" in capsys.readouterr().err
+
+
+def test_a_missing_configuration_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["train", "--config", str(tmp_path / "no.yaml")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: configuration not found")
+    assert "Traceback" not in error
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="configuration not found"):
+        main(["train", "--debug", "--config", str(tmp_path / "no.yaml")])
+
+
+@pytest.mark.parametrize("flag", ["--resume_from_checkpoint", "--resume-from-checkpoint"])
+def test_an_override_after_the_resume_flag_is_not_its_path(flag: str, tmp_path: Path, repository: Path) -> None:
+    from babyllama.cli import _parse
+    from babyllama.cli.train import add_arguments
+
+    importlib.import_module("babyllama.cli.train")
+    from babyllama.cli import Parser
+
+    parser = Parser(prog="train")
+    add_arguments(parser)
+    args = _parse(parser, ["--config", "c.yaml", flag, "training.lr=1"])
+    assert args.resume_from_checkpoint == "newest"
+    assert args.overrides == ["training.lr=1"]
+    args = _parse(parser, [flag, "models/a/checkpoints/checkpoint-5", "--batch_size=3"])
+    assert args.resume_from_checkpoint == "models/a/checkpoints/checkpoint-5"
+    assert args.batch_size == "3"
+
+
+@pytest.mark.parametrize("script", ["train", "train_tokenizer", "evaluate", "benchmark", "create_synthetic_data"])
+def test_the_root_scripts_answer(script: str, repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, f"{script}.py", "--help"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"usage: {script}.py" in done.stdout
+
+
+def test_a_closed_pipe_is_no_error(repository: Path) -> None:
+    """`babyllama config keys | head -1`"""
+    command = f"{sys.executable} -m babyllama config keys | head -1"
+    done = subprocess.run(command, shell=True, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.startswith("data.tokenizer_path")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path.chmod(0o500)
+    assert main(["synthesize", "--output-dir", str(tmp_path / "data"), "--num-tokens", "100"]) == 2
+    assert "may write to" in capsys.readouterr().err

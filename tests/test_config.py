@@ -1,0 +1,174 @@
+"""Configurations: precedence, numbers, every mistake with its place, and the shipped files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import babyllama.architectures  # noqa: F401  (registers the families)
+from babyllama.config import Config, load_config
+from babyllama.config.loading import section_keys
+from babyllama.config.rendering import json_schema, reference_markdown, resolved_yaml
+from babyllama.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+MINIMAL = """\
+model:
+  type: Llama
+  name: tiny
+  hidden_size: 32
+  n_layer: 2
+  n_head: 4
+"""
+SHIPPED = sorted((Path(__file__).resolve().parent.parent / "config").glob("*.yaml"))
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str, name: str = "c.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def mistakes(path: Path, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value)
+
+
+def test_scientific_notation_is_a_number(write) -> None:
+    config = load_config(write(MINIMAL + "training: {lr: 3e-4}\noptimization: {adam_epsilon: 1E-8}\n"))
+    assert config.training.lr == 0.0003
+    assert config.optimization.adam_epsilon == 1e-8
+
+
+@pytest.mark.parametrize("absent", ["None", "null", "~", "'None'", ""])
+def test_none_in_any_spelling_is_the_family_default(write, absent: str) -> None:
+    assert load_config(write(MINIMAL + f"  intermediate_size: {absent}\n")).model.intermediate_size is None
+
+
+def test_flags_beat_overrides_beat_the_file(write) -> None:
+    path = write(MINIMAL + "training: {lr: 1, batch_size: 1, seed: 1}\n")
+    config = load_config(path, ["training.lr=2", "training.batch_size=2"], [("--lr", "training.lr", 3)])
+    assert (config.training.lr, config.training.batch_size, config.training.seed) == (3, 2, 1)
+
+
+def test_zero_on_the_command_line_is_not_dropped(write) -> None:
+    assert (
+        load_config(write(MINIMAL + "training: {warmup_steps: 7}\n"), ["training.warmup_steps=0"]).training.warmup_steps
+        == 0
+    )
+
+
+def test_extends_lays_one_file_over_another(write) -> None:
+    write(MINIMAL + "training: {lr: 0.5, seed: 9}\n", "base.yaml")
+    config = load_config(write("extends: base.yaml\ntraining: {lr: 0.25}\n"))
+    assert (config.training.lr, config.training.seed, config.model.hidden_size) == (0.25, 9, 32)
+
+
+def test_a_file_that_extends_itself_is_named(write) -> None:
+    write("extends: c.yaml\n", "base.yaml")
+    assert "extends itself" in mistakes(write("extends: base.yaml\n"))
+
+
+def test_every_mistake_is_reported_with_its_line(write) -> None:
+    text = MINIMAL + "training:\n  lr: fast\n  batchsize: 4\n  precision: bf61\ndata:\n  seq_length: -1\n"
+    message = mistakes(write(text), "training.seed=x")
+    assert message.startswith("5 mistakes")
+    assert re.search(r"c\.yaml:8: training\.lr = 'fast': must be a number", message)
+    assert re.search(r"c\.yaml:9: training\.batchsize: unknown key; did you mean training\.batch_size\?", message)
+    assert re.search(r"c\.yaml:10: training\.precision = 'bf61'.*did you mean bf16", message)
+    assert re.search(r"c\.yaml:12: data\.seq_length = -1: must be greater than 0", message)
+    assert "override training.seed=x: training.seed = 'x': must be a whole number" in message
+
+
+def test_a_key_in_the_wrong_section_is_sent_to_the_right_one(write) -> None:
+    assert "belongs to optimization.weight_decay" in mistakes(write(MINIMAL + "training: {weight_decay: 0.1}\n"))
+
+
+def test_duplicate_keys_are_mistakes(write) -> None:
+    message = mistakes(write(MINIMAL + "training:\n  lr: 1\n  lr: 2\n"))
+    assert "c.yaml:9: training.lr: this key stands twice (first on line 8)" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("model: {type: Lama, hidden_size: 32, n_layer: 2, n_head: 4}", "did you mean 'Llama'"),
+        ("model: {type: Llama, hidden_size: 30, n_layer: 2, n_head: 4}", "must be a multiple of model.n_head"),
+        ("model: {type: Llama, hidden_size: 20, n_layer: 2, n_head: 4}", "rotary embeddings need an even width"),
+        ("model: {type: Llama, hidden_size: 32, n_layer: 2, n_head: 4, resid_pdrop: 0.1}", "Llama has no such setting"),
+        ("model: {type: GPT2, hidden_size: 32, n_layer: 2, n_head: 4, n_kv_head: 2}", "GPT2 has no such setting"),
+        ("model: {type: Llama, hidden_size: 32, n_layer: 2, n_head: 4, n_kv_head: 3}", "must divide n_head"),
+        (MINIMAL + "training: {batch_size: 3, effective_batch_size: 8}", "must be a multiple of training.batch_size"),
+        (MINIMAL + "training: {batch_size: auto}", "auto needs training.effective_batch_size"),
+        (MINIMAL + "training: {fp16: true, bf16: true}", "fp16 and bf16 are both true"),
+        (MINIMAL + "training: {fp16: true, precision: bf16}", "contradicts fp16: true"),
+        (MINIMAL + "data: {random_offset: true, packing: best_fit}", "best_fit has none to shift"),
+        (MINIMAL + "data: {seq_length: 64}\n", None),
+        ("model: {type: Llama, n_layer: 2, n_head: 4}", "model.hidden_size: is required"),
+        ("", "the configuration is empty"),
+        ("- 1", "a configuration is `section:` lines"),
+        ("model: [", "not valid YAML"),
+        ("model: 3", "must be a section"),
+    ],
+)
+def test_contradictions_name_the_rule(write, text: str, rule: str | None) -> None:
+    path = write(text)
+    if rule is None:
+        load_config(path)
+    else:
+        assert rule in mistakes(path)
+
+
+def test_a_missing_file_suggests_the_nearest(write) -> None:
+    path = write(MINIMAL, "llama-10M.yaml")
+    assert "did you mean" in mistakes(path.with_name("llama-10m.yml"))
+
+
+def test_an_override_without_section_is_explained(write) -> None:
+    assert "write section.key=value" in mistakes(write(MINIMAL), "lr=3")
+
+
+def test_the_resolved_configuration_loads_to_the_same(write) -> None:
+    for path in SHIPPED:
+        config = load_config(path)
+        again = load_config(write(resolved_yaml(config), path.name))
+        assert again == config, path.name
+
+
+def test_configurations_are_frozen(write) -> None:
+    with pytest.raises(Exception, match="frozen"):
+        load_config(write(MINIMAL)).training.lr = 1
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("# yaml-language-server: $schema=./schema.json\n#"), "schema line, then what the file is for"
+    schema = json.loads((path.parent / "schema.json").read_text())
+    for section, keys in yaml.safe_load(text).items():
+        if section != "extends":
+            name = Config.model_fields[section].annotation
+            reference = json.dumps(schema["properties"][section])
+            definition = re.search(r"#/\$defs/(\w+)", reference).group(1)
+            assert set(keys) <= set(schema["$defs"][definition]["properties"]), name
+
+
+def test_the_shipped_schema_and_reference_are_current(repository: Path) -> None:
+    assert json.loads((repository / "config" / "schema.json").read_text()) == json_schema()
+    assert (repository / "docs" / "config-reference.md").read_text() == reference_markdown()
+
+
+def test_every_key_is_described() -> None:
+    described = json_schema()["$defs"]
+    for name, section in described.items():
+        for key, value in section["properties"].items():
+            assert value.get("description"), f"{name}.{key}"
+    assert len(section_keys()) > 80

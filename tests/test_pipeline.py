@@ -1,0 +1,195 @@
+"""The whole way on a tiny world: text to model, reuse, the guards of a run folder, the plan, reports."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy
+import pytest
+import yaml
+
+import babyllama.architectures  # noqa: F401  (registers the families)
+from babyllama.artifacts import RunPaths, read_json
+from babyllama.cli import main
+from babyllama.config import load_config
+from babyllama.pipeline import train_run
+from babyllama.plan import plan
+from babyllama.reporting import write_card
+
+pytestmark = [pytest.mark.integration]
+
+WORDS = "the a small big cat dog bird sees hears likes runs sleeps and then happily slowly one day".split()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with text and a configuration; the process works in it."""
+    monkeypatch.chdir(tmp_path)
+    generator = numpy.random.default_rng(0)
+    for name, count in (("train", 60), ("dev", 12)):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        documents = [" ".join(generator.choice(WORDS, 30)) + "." for _ in range(count)]
+        (folder / f"text.{name}").write_text("\n<|endoftext|>\n".join(documents) + "\n")
+    config = {
+        "data": {
+            "tokenizer_path": "./models/tok.json",
+            "train_path": "./data/train",
+            "eval_path": "./data/dev",
+            "seq_length": 32,
+        },
+        "tokenizer": {"vocab_size": 300},
+        "model": {"type": "Llama", "name": "tiny", "hidden_size": 16, "n_layer": 1, "n_head": 2},
+        "training": {"lr": 1e-2, "batch_size": 8, "num_epochs": 2, "logging_steps": 1, "precision": "fp32"},
+    }
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    return tmp_path
+
+
+def errors(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["train", "--config", "c.yaml", *arguments]) == 2
+    text = capsys.readouterr().err
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.mark.slow
+def test_text_becomes_a_model_with_everything_a_run_folder_holds(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run = train_run(load_config("c.yaml"))
+    paths = RunPaths(world / "models" / "tiny")
+    for path in (paths.config, paths.run, paths.metrics, paths.losses, paths.card, paths.final / "README.md"):
+        assert path.is_file(), path
+    assert (paths.plots / "loss.png").stat().st_size > 1000
+    model = AutoModelForCausalLM.from_pretrained(paths.final)
+    tokenizer = AutoTokenizer.from_pretrained(paths.final)
+    assert model.config.vocab_size == len(tokenizer)
+    text = "The cat <s> sees\u00a0a dog.</s>"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+    rows = list(csv.DictReader(paths.losses.open()))
+    assert list(rows[0]) == [
+        "step", "epoch", "tokens_seen", "words_seen", "train_loss", "eval_loss", "learning_rate", "tokens_per_second",
+    ]  # fmt: skip
+    metrics = read_json(paths.metrics)
+    assert metrics["eval_loss"] < math.log(len(tokenizer)), "better than guessing"
+    assert metrics["training_time"] > 0
+    information = read_json(paths.run)
+    assert information["synthetic"] is False
+    assert information["seed"] == 42
+    assert "torch" in information["versions"]
+    assert load_config(paths.config) == run.config
+
+    # The same again: everything is reused, and nothing is written.
+    before = {path: path.stat().st_mtime_ns for path in world.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert main(["train", "--config", "c.yaml"]) == 0
+    assert "up to date, reused" in capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in world.rglob("*") if path.is_file()}
+
+    # Another configuration in this folder, and text that changed under the run: both refused, both named.
+    assert "training.lr: 0.01 -> 0.5" in errors(capsys, "--lr", "0.5")
+    (world / "data" / "train" / "text.train").write_text("one day the cat sleeps.\n" * 100)
+    assert "trained on other inputs" in errors(capsys)
+    assert paths.final.is_dir()
+
+
+def test_a_card_says_that_text_is_synthetic(world: Path) -> None:
+    import huggingface_hub
+
+    paths = RunPaths(world / "models" / "tiny")
+    paths.root.mkdir(parents=True)
+    paths.config.write_text((world / "c.yaml").read_text())
+    paths.run.write_text(json.dumps({"synthetic": True, "versions": {"torch": "1"}}))
+    paths.evaluation.mkdir()
+    pairs = {"protocol": "lm-eval", "accuracy": 0.75, "paradigms": {"a": {"accuracy": 0.75, "n": 4, "ties": 1}}}
+    (paths.evaluation / "blimp_synthetic.json").write_text(json.dumps(pairs))
+    (paths.evaluation / "perplexity.json").write_text(json.dumps({"perplexity": 12.5, "bits_per_byte": 1.25}))
+    write_card(paths)
+    card = huggingface_hub.ModelCard.load(paths.card)
+    assert "training text is synthetic" in card.text
+    found = {(result.dataset_name, result.metric_type): result.metric_value for result in card.data.eval_results}
+    assert found == {
+        ("blimp_synthetic", "accuracy"): 75.0,
+        ("./data/dev", "perplexity"): 12.5,
+        ("./data/dev", "bits_per_byte"): 1.25,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data.train_path=./nowhere"], "data.train_path"),
+        (["data.eval_path=./nowhere"], "data.eval_path"),
+        (["data.seq_length=100000"], "seq_length"),
+        (["tokenizer=null"], "no tokenizer there"),
+        (["model.hidden_size=15"], "multiple of model.n_head"),
+        (["model.type=Lama"], "did you mean 'Llama'"),
+        (["training.effective_batch_size=12"], "must be a multiple"),
+        (["logging.output_dir=./c.yaml/models"], "cannot write"),
+    ],
+)
+def test_bad_input_is_one_error_and_leaves_no_run(
+    world: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    if arguments == ["tokenizer=null"]:
+        text = yaml.safe_load(Path("c.yaml").read_text())
+        del text["tokenizer"]
+        Path("c.yaml").write_text(yaml.safe_dump(text))
+        arguments = []
+    assert message in errors(capsys, *arguments)
+    assert not (world / "models" / "tiny").exists()
+
+
+def test_binary_junk_and_an_empty_corpus_are_named(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = world / "data" / "train" / "text.train"
+    text.write_bytes(b"good text\n" + b"\xff\xfe\x00junk")
+    message = errors(capsys)
+    assert "text.train" in message
+    assert "10" in message, "the position of the broken byte"
+    text.write_text("\n\n")
+    assert "text.train" in errors(capsys) or "empty" in errors(capsys)
+    assert not (world / "models" / "tiny").exists()
+
+
+def test_an_unfinished_run_asks_for_the_flag(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = RunPaths(world / "models" / "tiny")
+    paths.root.mkdir(parents=True)
+    paths.config.write_text((world / "c.yaml").read_text())
+    assert "--resume_from_checkpoint" in errors(capsys)
+
+
+def test_files_that_are_no_run_are_left_alone(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    thesis = world / "models" / "tiny" / "thesis.tex"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    assert "not a run" in errors(capsys)
+    assert thesis.read_text() == "years of work"
+
+
+SHIPPED = sorted((Path(__file__).resolve().parent.parent / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_configurations_plan_without_their_inputs(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = plan(load_config(path))
+    text = "\n".join(result.lines)
+    assert text.count("not there yet") == 2, "tokenizer and text"
+    assert f"{result.parameters['total']:,} parameters" in text
+    assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
+
+
+@pytest.mark.slow
+def test_the_plan_foretells_the_run(world: Path) -> None:
+    train_run(load_config("c.yaml"))
+    metrics = read_json(RunPaths(world / "models" / "tiny").metrics)
+    result = plan(load_config("c.yaml"))
+    assert result.steps == metrics["steps"]
+    assert result.parameters["total"] == metrics["parameters"]

@@ -1,1 +1,30 @@
-"""Configuration to Trainer: precision, optimizers, losses, callbacks, checkpoints, resume."""
+"""Configuration -> a trained model, through the Hugging Face Trainer.
+
+Exported names are imported on first use, so that naming this room costs no torch import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from babyllama.training.checkpoints import newest_checkpoint
+    from babyllama.training.interruption import TrainingInterrupted
+    from babyllama.training.run import TrainingResult, train
+
+__all__ = ["TrainingInterrupted", "TrainingResult", "newest_checkpoint", "train"]
+
+_HOMES = {
+    "train": "run",
+    "TrainingResult": "run",
+    "newest_checkpoint": "checkpoints",
+    "TrainingInterrupted": "interruption",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

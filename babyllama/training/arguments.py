@@ -1,0 +1,89 @@
+"""Configuration -> the Trainer's arguments and the arithmetic of steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from babyllama.config import Config
+from babyllama.device import Precision
+from babyllama.errors import ConfigError
+from babyllama.training.batches import BatchPlan
+
+
+class SingleDeviceArguments(TrainingArguments):
+    """Training arguments whose process uses one device, the one the configuration names.
+
+    The Trainer would otherwise share a process's visible GPUs through DataParallel; several GPUs are torchrun's job.
+    """
+
+    _n_gpu: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._n_gpu = min(1, self._n_gpu)
+
+
+def training_arguments(
+    config: Config,
+    *,
+    output_dir: Path,
+    device: torch.device,
+    precision: Precision,
+    plan: BatchPlan,
+    report_to: list[str],
+) -> TrainingArguments:
+    """The Trainer's view of the run. When to log, evaluate and save is StepControl's business."""
+    training, section = config.training, config.optimization
+    values: dict[str, Any] = {
+        "output_dir": str(output_dir),
+        "per_device_train_batch_size": plan.micro_batch,
+        "per_device_eval_batch_size": plan.micro_batch,
+        "gradient_accumulation_steps": plan.accumulation,
+        "num_train_epochs": training.num_epochs,
+        "max_steps": training.max_steps if training.max_steps is not None else -1,
+        "learning_rate": training.lr,
+        "max_grad_norm": section.max_grad_norm,
+        "bf16": precision.name == "bf16",
+        "fp16": precision.name == "fp16",
+        "seed": training.seed,
+        "use_cpu": device.type == "cpu",
+        "logging_strategy": "no",
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        # A NaN must be seen, not replaced by the mean of the losses before it.
+        "logging_nan_inf_filter": False,
+        "report_to": report_to,
+        "project": config.logging.project,
+        "run_name": config.model.name,
+        "disable_tqdm": True,
+        "log_level": "error",
+        "log_level_replica": "error",
+        "dataloader_num_workers": training.dataloader_num_workers,
+        "remove_unused_columns": False,
+        "label_names": ["labels"],
+        "ddp_find_unused_parameters": False,
+    }
+    if device.type == "cpu" and plan.devices > 1:
+        values["ddp_backend"] = "gloo"
+    return SingleDeviceArguments(**values)
+
+
+def batch_plan(config: Config, *, num_blocks: int, devices: int, micro_batch: int | None = None) -> BatchPlan:
+    """Micro-batch, accumulation and devices; `micro_batch` stands in for `batch_size: auto` once it is decided."""
+    training = config.training
+    size = micro_batch if micro_batch is not None else training.batch_size
+    if size == "auto":
+        raise ConfigError("training.batch_size = auto: the micro-batch has not been chosen yet.")
+    accumulation = training.gradient_accumulation_steps
+    if training.effective_batch_size is not None:
+        accumulation, left = divmod(training.effective_batch_size, size * devices)
+        if left or not accumulation:
+            raise ConfigError(
+                f"training.effective_batch_size = {training.effective_batch_size} is not a multiple of batch_size x "
+                f"devices = {size} x {devices} = {size * devices}. Change one of them."
+            )
+    return BatchPlan(num_blocks, config.data.seq_length, size, accumulation, devices)

@@ -1,0 +1,80 @@
+"""losses.csv: one row every `logging_steps`, and at each evaluation; never a row twice, never one missing.
+
+A row reaches the disk before the checkpoint of its step does. Resuming cuts the file back to the checkpoint's step, so
+the rows after a kill are the rows of a run that was left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from babyllama.artifacts import write_text
+from babyllama.errors import TrainingError
+
+COLUMNS = (
+    "step",
+    "epoch",
+    "tokens_seen",
+    "words_seen",
+    "train_loss",
+    "eval_loss",
+    "learning_rate",
+    "tokens_per_second",
+)
+
+
+class LossesFile:
+    """Writer of one run's losses.csv; only the first process has one."""
+
+    def __init__(self, path: Path, resume_step: int | None = None) -> None:
+        """Start the file anew, or keep its rows up to and including `resume_step`."""
+        self.path = path
+        kept = [] if resume_step is None else [row for row in read_rows(path) if int(row["step"]) <= resume_step]
+        write_text(path, _lines([list(COLUMNS), *([row[name] for name in COLUMNS] for row in kept)]))
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add `row` in one write and flush it to disk."""
+        line = _lines([[_text(name, row.get(name)) for name in COLUMNS]])
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as handle:
+                handle.write(line)
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write {self.path}: {error.strerror or error}. Free some space or choose another "
+                "logging.output_dir; --resume_from_checkpoint continues from the last checkpoint."
+            ) from error
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The whole rows of a losses.csv, as text by column; a last line cut off by a kill is left out."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    rows = csv.DictReader(io.StringIO(whole))
+    return [row for row in rows if row.get("step", "").isdigit() and None not in row.values()]
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name in ("train_loss", "eval_loss"):
+        # Nine digits name an fp32 number exactly, so that two runs can be compared by their files.
+        return f"{value:.9g}" if math.isfinite(value) else str(value)
+    if name == "epoch":
+        return f"{value:.4f}"
+    if name == "learning_rate":
+        return f"{value:.6g}"
+    if name == "tokens_per_second":
+        return f"{value:.1f}"
+    return str(value)
+
+
+def _lines(rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

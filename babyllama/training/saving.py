@@ -1,0 +1,51 @@
+"""Model folders that `from_pretrained` loads in transformers 4.51 and in 5: final/, chck_<words>M, best/."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from babyllama.artifacts import atomic_folder, read_json, write_json
+from babyllama.errors import TrainingError
+from babyllama.training.average import WeightAverage
+
+
+def save_model_folder(
+    path: Path, model: Any, tokenizer: Any, *, average: WeightAverage | None = None, facts: dict[str, Any] | None = None
+) -> None:
+    """Write model and tokenizer to `path`, whole or not at all; `facts` go into a `checkpoint.json` beside them.
+
+    With `average`, its weights are written instead of the model's own.
+    """
+    shipped = average.applied(model) if average is not None else contextlib.nullcontext()
+    try:
+        with atomic_folder(path) as folder, shipped:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            _readable_by_older_versions(folder)
+            if facts is not None:
+                write_json(folder / "checkpoint.json", facts)
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(
+            f"the model could not be written to {path}: {error}. Free some space, then continue with "
+            "--resume_from_checkpoint."
+        ) from error
+
+
+def _readable_by_older_versions(folder: Path) -> None:
+    """Spell what transformers 5 renamed the way 4.x reads it, beside the new spelling."""
+    config_path = folder / "config.json"
+    config = read_json(config_path)
+    rope = config.get("rope_parameters")
+    if isinstance(rope, dict) and "rope_theta" in rope:
+        config["rope_theta"] = rope["rope_theta"]
+    if "dtype" in config:
+        config["torch_dtype"] = config["dtype"]
+    write_json(config_path, config)
+    tokenizer_path = folder / "tokenizer_config.json"
+    if tokenizer_path.is_file():
+        tokenizer = read_json(tokenizer_path)
+        # 4.x does not know the class name that version 5 writes for a fast tokenizer.
+        if tokenizer.get("tokenizer_class") == "TokenizersBackend":
+            write_json(tokenizer_path, {**tokenizer, "tokenizer_class": "PreTrainedTokenizerFast"})

@@ -1,0 +1,256 @@
+"""The Hugging Face Trainer with BabyLlama's data order, loss, evaluation, checkpoints and records.
+
+The loop, accumulation, clipping, mixed precision and every distributed mode are the Trainer's and accelerate's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from babyllama.config import Config
+from babyllama.errors import TrainingError
+from babyllama.training import checkpoints
+from babyllama.training.average import WeightAverage
+from babyllama.training.batches import BatchPlan, Blocks, evaluation_batches, training_loader
+from babyllama.training.callbacks import StepControl
+from babyllama.training.console import perplexity
+from babyllama.training.guards import LossGuard
+from babyllama.training.interruption import Interruption
+from babyllama.training.optimizers import build_optimizer
+from babyllama.training.recorder import Recorder
+from babyllama.training.schedule import Schedule
+from babyllama.training.state import Clock, RunState
+
+
+@dataclass
+class RunParts:
+    """Objects of one run that the Trainer and its callbacks share."""
+
+    config: Config
+    plan: BatchPlan
+    schedule: Schedule
+    train_blocks: Blocks
+    eval_blocks: Blocks | None
+    eval_indices: list[int]
+    checkpoints: Path
+    state: RunState
+    clock: Clock
+    recorder: Recorder
+    guard: LossGuard
+    interruption: Interruption
+    average: WeightAverage | None = None
+    step_tokens: int = 0
+    """Tokens of the current step, over all devices."""
+    step_words: int = 0
+    """Words of the current step, over all devices."""
+
+
+class LanguageModelTrainer(Trainer):
+    """Trains a causal model whose forward is `training_forward` on packed blocks."""
+
+    loss_is_scaled_for_ga = True
+    optimizer: Any
+    lr_scheduler: Any
+    control: Any
+
+    def __init__(self, model: Any, args: TrainingArguments, parts: RunParts, callbacks: list[Any]) -> None:
+        self.parts = parts
+        self._saving = False
+        super().__init__(model=model, args=args, callbacks=[StepControl(parts), *callbacks])
+        self.remove_callback(PrinterCallback)
+        # Our forward takes the loss sums apart itself, whatever the family's signature says.
+        self.model_accepts_loss_kwargs = True
+        self._plain_loss = torch.zeros(())
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Data
+
+    def get_train_dataloader(self) -> Any:
+        """Micro-batches of this process; sharded by our own sampler, so accelerate has nothing to add."""
+        training = self.parts.config.training
+        return training_loader(
+            self.parts.train_blocks,
+            self.parts.plan,
+            seed=training.seed,
+            rank=self.args.process_index,
+            document_attention=self.parts.config.data.document_attention,
+            workers=training.dataloader_num_workers,
+            pin_memory=self.args.device.type == "cuda",
+        )
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list, Any]:
+        """The micro-batches of one optimizer step, and its number of target tokens over all devices."""
+        batches = list(itertools.islice(epoch_iterator, num_batches))
+        counts = [sum(batch.pop(name) for batch in batches) for name in ("targets", "tokens", "words")]
+        interrupted = self.parts.interruption.requested
+        if self.args.world_size > 1:
+            # One small collective per step: the counts, and whether any process was asked to stop.
+            local = torch.tensor([[*counts, int(interrupted)]], dtype=torch.int64, device=self.args.device)
+            *counts, flags = self.accelerator.gather(local).sum(0).tolist()
+            interrupted = flags > 0
+        self.parts.interruption.agreed = interrupted
+        targets, self.parts.step_tokens, self.parts.step_words = counts
+        return batches, max(1, targets)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Loss
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Objective of one micro-batch over the step's target tokens; gradients of all micro-batches add up to the mean.
+
+        DistributedDataParallel averages gradients over devices, so each device's share counts `world_size` times.
+        """
+        sums = model(**inputs)
+        share = self.args.world_size / num_items_in_batch
+        self._plain_loss = sums["cross_entropy"].detach() * share
+        loss = sums["objective"] * share
+        return (loss, sums) if return_outputs else loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Forward and backward of one micro-batch; returns its part of the plain cross-entropy, which is what is logged."""
+        super().training_step(*args, **kwargs)
+        self.parts.guard.add(self._plain_loss)
+        self.parts.recorder.add_loss(self._plain_loss)
+        return self._plain_loss
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        norm = super()._clip_grad_norm(model)
+        self.parts.guard.gradient_norm = norm
+        return norm
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Optimizer
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The optimizer of the `optimization` section."""
+        if self.optimizer is None:
+            self.optimizer = build_optimizer(self.model if model is None else model, self.parts.config)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The learning-rate schedule of the `optimization` section."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                self.optimizer if optimizer is None else optimizer, self.parts.schedule
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _get_learning_rate(self) -> float:
+        # The AdamW groups', which every optimizer has; Muon's matrices follow the same schedule from another peak.
+        return next(group["lr"] for group in self.optimizer.param_groups if "betas" in group)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Evaluation and records
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict:
+        """Mean cross-entropy per target token over the fixed held-out sample, all devices together."""
+        parts = self.parts
+        if parts.eval_blocks is None:
+            return {}
+        batches = evaluation_batches(
+            parts.eval_blocks,
+            parts.eval_indices,
+            micro_batch=parts.plan.micro_batch,
+            rank=self.args.process_index,
+            devices=self.args.world_size,
+            document_attention=parts.config.data.document_attention,
+        )
+        total, targets = 0.0, 0
+        model = self.model
+        model.eval()
+        shipped = parts.average.applied(model) if parts.average is not None else contextlib.nullcontext()
+        with shipped, torch.no_grad():
+            for batch in batches:
+                targets += batch.pop("targets")
+                batch.pop("tokens"), batch.pop("words")
+                total += float(model(**self._prepare_inputs(batch))["cross_entropy"])
+        model.train()
+        if self.args.world_size > 1:
+            local = torch.tensor([[total, targets]], dtype=torch.float64, device=self.args.device)
+            total, targets = self.accelerator.gather(local).sum(0).tolist()
+        loss = total / max(1, targets)
+        metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_perplexity": perplexity(loss)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Make a row of losses.csv of a training log, then tell the trackers."""
+        if "loss" in logs:
+            # Our own sum: unlike the Trainer's, it goes on across a resume.
+            total = self.parts.recorder.loss_sum.reshape(1)
+            mean = float(self.accelerator.gather(total).mean()) if self.args.world_size > 1 else float(total)
+            logs = self.parts.recorder.row(self.state.global_step, self.state.epoch, mean, logs)
+        super().log(logs)
+
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        self.parts.clock.training(False)
+        super()._maybe_log_save_evaluate(*args, **kwargs)
+        self.parts.recorder.flush()
+        self.parts.clock.training(True)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Checkpoints
+
+    def _get_output_dir(self, trial: Any) -> str:
+        folder = self.parts.checkpoints
+        return str(checkpoints.saving_folder(folder) if self._saving else folder)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Put the checkpoint together under a hidden name, then rename it; see babyllama.training.checkpoints."""
+        parts, step = self.parts, self.state.global_step
+        parts.guard.check_now()
+        parts.recorder.flush()
+        parts.clock.tick()
+        parts.recorder.remember()
+        # losses.csv is the record; the Trainer's own history would grow with every step and every checkpoint.
+        self.state.log_history = self.state.log_history[-1:]
+        folder = parts.checkpoints
+        if self.args.should_save:
+            checkpoints.clear_leftovers(folder)
+        self.accelerator.wait_for_everyone()
+        self._saving = True
+        try:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                whole = checkpoints.checkpoint_path(checkpoints.saving_folder(folder), step)
+                checkpoints.write_state(whole, parts.state.saved())
+                if parts.average is not None:
+                    parts.average.save(whole)
+                checkpoints.seal(whole, checkpoints.checkpoint_path(folder, step), step)
+                checkpoints.clear_leftovers(folder)
+                checkpoints.prune(folder, parts.config.training.save_total_limit)
+        except (OSError, RuntimeError) as error:
+            checkpoints.clear_leftovers(folder)
+            raise TrainingError(_not_written(folder, step, error)) from error
+        finally:
+            self._saving = False
+        self.accelerator.wait_for_everyone()
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        if self.args.should_save and output_dir is not None:
+            model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
+            os.makedirs(output_dir, exist_ok=True)
+            model.save_pretrained(output_dir, state_dict=state_dict)
+
+
+def _not_written(folder: Path, step: int, error: Exception) -> str:
+    whole = checkpoints.checkpoints_by_step(folder)
+    kept = f"the checkpoint of step {whole[-1][0]} is kept" if whole else "there is no earlier checkpoint"
+    return (
+        f"the checkpoint of step {step} could not be written to {folder}: {error}. Training stops; {kept}. Free some "
+        "space, then continue with --resume_from_checkpoint."
+    )

@@ -1,0 +1,131 @@
+"""A tiny world for the training tests: packed blocks with PackedDataset's interface, models of 2 layers, a tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from babyllama.artifacts import RunPaths
+from babyllama.config import Config
+
+VOCABULARY = 67
+LENGTH = 16
+
+
+class TinyBlocks:
+    """Random documents packed into blocks of 16 tokens; the last block is padded where `ragged`."""
+
+    def __init__(self, blocks: int = 40, seed: int = 0, ragged: bool = True, length: int = LENGTH) -> None:
+        rng = np.random.default_rng(seed)
+        self.length = length
+        count = blocks * length - (length // 3 if ragged else 0)
+        row: list[int] = []
+        while len(row) < count:
+            size = int(rng.integers(2, 12))
+            # A skewed unigram model, so that there is something to learn.
+            row += [1, *(3 + rng.geometric(0.1, size) % (VOCABULARY - 3)).tolist(), 2]
+        self.tokens = np.array(row[:count], dtype=np.int64)
+        self.blocks = blocks
+
+    def __len__(self) -> int:
+        return self.blocks
+
+    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+        start = max(0, index * self.length - offset)
+        piece = self.tokens[start : start + self.length]
+        ids = np.zeros(self.length, dtype=np.int64)
+        labels = np.full(self.length, -100, dtype=np.int64)
+        ids[: len(piece)], labels[: len(piece)] = piece, piece
+        positions = np.zeros(self.length, dtype=np.int64)
+        for place in range(1, self.length):
+            positions[place] = 0 if ids[place] == 1 else positions[place - 1] + 1
+        return {"input_ids": ids, "labels": labels, "position_ids": positions, "words": int((piece > 2).sum())}
+
+    def epoch_order(self, epoch: int, seed: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch]).permutation(self.blocks)
+
+    def epoch_offset(self, epoch: int, seed: int) -> int:
+        return 0
+
+
+def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.0, seed: int = 0) -> Any:
+    """A 2-layer model of width 32."""
+    import torch
+    from transformers import (
+        AutoModelForCausalLM,
+        GPT2Config,
+        GPTJConfig,
+        LlamaConfig,
+    )
+
+    common = {
+        "vocab_size": VOCABULARY,
+        "tie_word_embeddings": tied,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    drop = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
+    if family == "Llama":
+        config: Any = LlamaConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=64, attention_dropout=dropout, **common,
+        )  # fmt: skip
+    elif family == "GPT2":
+        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, **drop, **common)
+    else:
+        config = GPTJConfig(n_embd=32, n_layer=2, n_head=2, n_positions=64, rotary_dim=8, **drop, **common)
+    torch.manual_seed(seed)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def tiny_tokenizer() -> Any:
+    """A word-level tokenizer with the three marks."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2} | {f"w{i}": i for i in range(3, VOCABULARY)}
+    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
+
+
+def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:
+    """A configuration for the tiny world; sections override key by key."""
+    values: dict[str, dict[str, Any]] = {
+        "data": {"seq_length": LENGTH},
+        "model": {"type": "Llama", "name": "tiny", "hidden_size": 32, "n_layer": 2, "n_head": 2},
+        "training": {
+            "batch_size": 4,
+            "gradient_accumulation_steps": 2,
+            "num_epochs": 2,
+            "lr": 3e-3,
+            "logging_steps": 1,
+        },
+        "optimization": {},
+        "logging": {"output_dir": str(folder)},
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return Config(**values)  # type: ignore[arg-type]
+
+
+def tiny_run(folder: Path, *, model: Any = None, resume: Any = None, eval_blocks: int = 6, **sections: Any) -> Any:
+    """Train a tiny model in `folder`; returns (TrainingResult, RunPaths)."""
+    from babyllama.training import train
+
+    config = tiny_config(folder, **sections)
+    paths = RunPaths(folder / config.model.name)
+    result = train(
+        config,
+        model=tiny_model() if model is None else model,
+        tokenizer=tiny_tokenizer(),
+        train_dataset=TinyBlocks(),
+        eval_dataset=TinyBlocks(eval_blocks, seed=1) if eval_blocks else None,
+        paths=paths,
+        resume=resume,
+        run_info={"quiet": True},
+    )
+    return result, paths

@@ -130,7 +130,7 @@ def memory_estimate(
     }
 
 
-def _vocabulary(config: Config) -> tuple[int, str]:
+def vocabulary(config: Config) -> tuple[int, str]:
     """(entries, the line that says where they come from)."""
     from babyllama.tokenizer import load_fast
 

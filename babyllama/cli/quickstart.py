@@ -92,17 +92,14 @@ def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> No
         f"{perplexity['perplexity']:.2f}",
         f"{perplexity['unigram_perplexity']:.2f} of a unigram model",
     )
-    low, high = pairs["interval"]
     table.add_row(
         f"minimal pairs, {pairs['n']:,}",
         f"{100 * pairs['accuracy']:.1f} %",
-        f"chance 50 %; 95 % interval {100 * low:.1f}-{100 * high:.1f}",
+        f"chance 50 %; 95 % interval {100 * pairs['accuracy_low']:.1f}-{100 * pairs['accuracy_high']:.1f}",
     )
     for term, found in sorted(pairs["terms"].items(), key=lambda item: -item[1]["accuracy"]):
-        low, high = found["interval"]
-        table.add_row(
-            f"  {term.replace('_', ' ')}", f"{100 * found['accuracy']:.1f} %", f"{100 * low:.1f}-{100 * high:.1f}"
-        )
+        interval = f"{100 * found['low']:.1f}-{100 * found['high']:.1f}"
+        table.add_row(f"  {term.replace('_', ' ')}", f"{100 * found['accuracy']:.1f} %", interval)
     Console(width=100).print(table)
     print(f"model and card   {paths.final}\nloss curve       {paths.plots / 'loss.png'}")
     print(f"scores           {paths.evaluation}\nin {seconds:.0f} s")

@@ -1,0 +1,73 @@
+"""Completion, consistency, repetition and speed of models.
+
+benchmark.py MODEL [MODEL ...]            one column per model
+benchmark.py MODEL --json                 the numbers as JSON on stdout
+
+Sanity checks and speed, for a first look. For numbers to publish use evaluate.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from babyllama.cli.evaluate import add_model_arguments
+
+ROWS = (
+    ("completion", "accuracy", "sensible completions preferred"),
+    ("consistency", "self_bleu", "self-BLEU of samples (1: all alike)"),
+    ("consistency", "distinct_2", "distinct 2-grams of samples"),
+    ("consistency", "repeatable", "a seed repeats itself"),
+    ("repetition", "sampled_repetition", "repeated 4-grams, sampled"),
+    ("repetition", "greedy_repetition", "repeated 4-grams, greedy"),
+    ("speed", "read_tokens_per_second", "tokens/s reading"),
+    ("speed", "generated_tokens_per_second", "tokens/s generating"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Models and the form of the output."""
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run all benchmarks on each model and print one table; a run keeps its numbers in evaluation/benchmark.json."""
+    from babyllama.artifacts import write_json
+    from babyllama.device import set_threads
+    from babyllama.evaluation.models import load_model
+    from babyllama.evaluation.runner import results_folder
+    from babyllama.evaluation.suite import BenchmarkSuite
+
+    set_threads()
+    reports: list[dict[str, Any]] = []
+    for path in args.models:
+        loaded = load_model(
+            path,
+            args.device,
+            "bf16" if args.dtype == "bf16" else "fp32",
+            allow_pickle=args.allow_pickle,
+            trust_remote_code=args.trust_remote_code,
+        )
+        if not args.quiet:
+            print(f"benchmarking {loaded.name} ...", file=sys.stderr, flush=True)
+        report = BenchmarkSuite(loaded).run_all_benchmarks()
+        reports.append(report)
+        folder = results_folder(loaded)
+        if folder is not None:
+            write_json(folder / "benchmark.json", report)
+    if args.json:
+        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
+    else:
+        _show(reports)
+    return 0
+
+
+def _show(reports: list[dict[str, Any]]) -> None:
+    from babyllama.reporting import evaluation_tables as tables
+
+    console = tables.make_console()
+    console.print(tables.benchmark_table(reports, ROWS))

@@ -1,0 +1,61 @@
+"""Continue a prompt.
+
+generate.py MODEL "Once upon a time"
+generate.py MODEL "Once upon a time" --num-samples 3 --temperature 0.7 --seed 1
+
+Samples go to stdout, one after another, plainly; the same seed gives the same samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from babyllama.cli.evaluate import add_model_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, the prompt and how to draw."""
+    parser.add_argument("model", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="text to continue (default: none)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=60, metavar="N", help="longest continuation (default: 60)"
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=0.8, metavar="T", help="0 takes the likeliest (default: 0.8)"
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=50, metavar="K", help="draw from the K likeliest, 0: all (default: 50)"
+    )
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P", help="draw from the top P of probability (default: 1)"
+    )
+    parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="how many (default: 1)")
+    parser.add_argument("--seed", type=int, default=42, help="the same seed gives the same samples (default: 42)")
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the samples."""
+    from babyllama.device import set_threads
+    from babyllama.evaluation import generate, load_model
+
+    set_threads()
+    loaded = load_model(
+        args.model,
+        args.device,
+        "bf16" if args.dtype == "bf16" else "fp32",
+        allow_pickle=args.allow_pickle,
+        trust_remote_code=args.trust_remote_code,
+    )
+    samples = generate(
+        loaded,
+        args.prompt,
+        max_new_tokens=args.max_new_tokens,
+        temperature=args.temperature,
+        top_k=args.top_k,
+        top_p=args.top_p,
+        seed=args.seed,
+        num_samples=args.num_samples,
+    )
+    print("\n\n".join(samples))
+    return 0

@@ -1,0 +1,134 @@
+"""Pseudo-log-likelihoods under a masked model.
+
+`original` masks one token at a time and sums log p(token | all others) (Salazar et al. 2020,
+doi:10.18653/v1/2020.acl-main.240). `within_word_l2r` also masks the tokens of the same word that follow,
+which stops long rare words from scoring too high (Kauf and Ivanova 2023, doi:10.18653/v1/2023.acl-short.80).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from babyllama.errors import EvaluationError, TokenizerError
+from babyllama.evaluation.encoding import Encoded, encode_with_marks
+from babyllama.evaluation.scoring import Progress
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from babyllama.evaluation.models import LoadedModel
+
+Metric = Literal["original", "within_word_l2r"]
+
+
+@dataclass(frozen=True)
+class EncodedWords(Encoded):
+    """A sequence with its marks, the scored positions, and the word each token belongs to (-1: a mark)."""
+
+    words: tuple[int, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """A masked model reads the whole sequence."""
+        return self.ids
+
+
+def encode_masked(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) -> list[Encoded]:
+    """Each sentence with the tokenizer's own marks; every token but the marks is a target."""
+    if tokenizer.mask_token_id is None:
+        raise TokenizerError("the tokenizer of this masked model has no mask token: pseudo-log-likelihoods need one.")
+    encoded: list[Encoded] = []
+    for sentence, (ids, offsets, marks) in zip(sentences, encode_with_marks(tokenizer, sentences), strict=True):
+        targets = [index for index, mark in enumerate(marks) if not mark]
+        encoded.append(EncodedWords(tuple(ids), targets, _words(sentence, offsets, marks)))
+    return encoded
+
+
+def _words(sentence: str, offsets: Sequence[tuple[int, int]], marks: Sequence[bool]) -> tuple[int, ...]:
+    """Number of the whitespace-separated word in which each token's last character lies."""
+    if not offsets:
+        return tuple(-1 if mark else index for index, mark in enumerate(marks))
+    number, starts, previous_space = -1, [], True
+    for character in sentence:
+        if not character.isspace() and previous_space:
+            number += 1
+        previous_space = character.isspace()
+        starts.append(number)
+    return tuple(-1 if mark else starts[max(0, end - 1)] for (_, end), mark in zip(offsets, marks, strict=True))
+
+
+class MaskedScorer:
+    """Scores sequences with one masked model: one copy of the sequence per target, batched by length."""
+
+    def __init__(self, loaded: LoadedModel, metric: Metric = "original", *, batch_tokens: int | None = None) -> None:
+        if metric not in ("original", "within_word_l2r"):
+            raise EvaluationError(f"unknown masked metric {metric!r}; there are original and within_word_l2r.")
+        self.model = loaded.model
+        self.device = loaded.device
+        self.metric = metric
+        self.mask_token = int(loaded.tokenizer.mask_token_id or 0)
+        self.context = loaded.context_length
+        self.batch_tokens = batch_tokens or (4096 if loaded.device.type == "cpu" else 65536)
+
+    def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
+        """Natural log-probabilities (float32) of each sequence's targets given the rest of the sequence."""
+        import torch
+
+        too_long = max((len(sequence.ids) for sequence in sequences), default=0)
+        if self.context is not None and too_long > self.context:
+            raise EvaluationError(
+                f"a sentence has {too_long} tokens and the model reads at most {self.context}: a masked "
+                "model cannot score it."
+            )
+        results: list[np.ndarray] = [np.zeros(len(sequence.targets), dtype=np.float32) for sequence in sequences]
+        jobs = [(n, k) for n, sequence in enumerate(sequences) for k in range(len(sequence.targets))]
+        jobs.sort(key=lambda job: -len(sequences[job[0]].ids))
+        done = 0
+        with torch.inference_mode():
+            while done < len(jobs):
+                width = len(sequences[jobs[done][0]].ids)
+                batch = jobs[done : done + max(1, self.batch_tokens // width)]
+                for (n, k), value in zip(batch, self._masked_batch(sequences, batch, width), strict=True):
+                    results[n][k] = value
+                done += len(batch)
+                if progress is not None:
+                    progress(len(sequences) * done // len(jobs), len(sequences))
+        return results
+
+    def _masked_batch(self, sequences: Sequence[Encoded], batch: Sequence[tuple[int, int]], width: int) -> np.ndarray:
+        import torch
+
+        ids: np.ndarray = np.zeros((len(batch), width), dtype=np.int64)
+        seen: np.ndarray = np.zeros((len(batch), width), dtype=np.int64)
+        at = np.array([sequences[n].targets[k] for n, k in batch])
+        wanted = np.array([sequences[n].ids[sequences[n].targets[k]] for n, k in batch])
+        for row, (n, k) in enumerate(batch):
+            sequence = sequences[n]
+            ids[row, : len(sequence.ids)] = sequence.ids
+            seen[row, : len(sequence.ids)] = 1
+            ids[row, self._hidden(sequence, sequence.targets[k])] = self.mask_token
+        rows = torch.arange(len(batch), device=self.device)
+        logits = self._logits(
+            torch.from_numpy(ids).to(self.device),
+            torch.from_numpy(seen).to(self.device),
+            rows,
+            torch.from_numpy(at).to(self.device),
+        )
+        values = torch.log_softmax(logits.float(), dim=-1)[rows, torch.from_numpy(wanted).to(self.device)]
+        return values.cpu().numpy()
+
+    def _hidden(self, sequence: Encoded, target: int) -> list[int]:
+        """Positions that are masked while `target` is scored."""
+        if self.metric == "original" or not isinstance(sequence, EncodedWords):
+            return [target]
+        word = sequence.words[target]
+        return [p for p in sequence.targets if p >= target and sequence.words[p] == word]
+
+    def _logits(self, ids: torch.Tensor, seen: torch.Tensor, rows: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        """[B, V] at the masked position of each row [B, T]."""
+        return self.model(input_ids=ids, attention_mask=seen).logits[rows, at]

@@ -1,0 +1,222 @@
+"""BLiMP and other minimal pairs: does the model give the acceptable sentence the higher score?"""
+
+from __future__ import annotations
+
+import copy
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from typing import Protocol as Interface
+
+import numpy as np
+
+from babyllama.device import has_fast_bf16
+from babyllama.errors import ConfigError, EvaluationError
+from babyllama.evaluation.encoding import Encoded
+from babyllama.evaluation.masked import MaskedScorer, encode_masked
+from babyllama.evaluation.models import DTYPES, LoadedModel
+from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
+from babyllama.evaluation.pairs import Pair, PairSet, read_pairs
+from babyllama.evaluation.protocols import Protocol, get_protocol
+from babyllama.evaluation.scoring import CausalScorer, Progress
+
+RESCORE_SAMPLE = 500
+"""Pairs scored in both number formats to see how far bf16 is off."""
+RESCORE_FACTOR = 3.0
+"""Pairs whose bf16 margin lies within this many times the largest error of that sample are scored again in
+fp32."""
+
+
+class Scorer(Interface):
+    """Sequences -> log-probabilities of their targets."""
+
+    def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
+        """Natural log-probabilities of each sequence's targets."""
+
+
+@dataclass
+class _Scored:
+    """Reduced scores of sentences, by sentence."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+
+def score_minimal_pairs(
+    loaded: LoadedModel,
+    folder: str | Path | PairSet,
+    *,
+    protocol: str = "lm-eval",
+    pairs_per_paradigm: int | None = None,
+    seed: int = 42,
+    dtype: str = "auto",
+    progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
+) -> MinimalPairResults:
+    """Score every pair of `folder` (a folder, a file, a Hub name, or pairs already read) under `protocol`.
+
+    `pairs_per_paradigm` takes a subset drawn with `seed`, which also draws the ties of protocols that draw
+    them. `dtype` is "fp32", "bf16", or "auto": a bf16 pass where the hardware computes bf16, with every pair
+    near a tie scored again in fp32, else fp32. `note` receives one line on what a reader should know. Masked
+    models are scored by pseudo-log-likelihood on their own marks; the protocol then settles reduction and
+    ties.
+    """
+    rules = get_protocol(protocol)
+    if dtype not in DTYPES:
+        raise ConfigError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
+    if pairs_per_paradigm is not None and pairs_per_paradigm < 1:
+        raise EvaluationError(f"--pairs-per-paradigm {pairs_per_paradigm}: at least 1 pair of each paradigm is needed.")
+    pair_set = folder if isinstance(folder, PairSet) else read_pairs(folder)
+    if pairs_per_paradigm is not None:
+        pair_set = pair_set.subset(pairs_per_paradigm, seed)
+    started = time.perf_counter()
+    sentences = list(dict.fromkeys(s for pair in pair_set.pairs for s in (pair.good, pair.bad)))
+    encode = encode_masked if loaded.masked else rules.encode
+    encoded = dict(zip(sentences, encode(loaded.tokenizer, sentences), strict=True))
+    scored, facts = _score_all(loaded, rules, pair_set.pairs, encoded, dtype, seed, progress)
+    facts["sentences_longer_than_context"] = _count_long(encoded, loaded.context_length)
+    scores = _decide(rules, pair_set.pairs, scored, seed)
+    results = MinimalPairResults.build(
+        pair_set,
+        scores,
+        model=loaded.name,
+        protocol=rules.name,
+        ties_are_drawn=rules.ties == "random",
+        seconds=time.perf_counter() - started,
+        scoring=facts,
+        seed=seed,
+    )
+    if note is not None:
+        for line in _notes(results):
+            note(line)
+    return results
+
+
+def _scorer(loaded: LoadedModel) -> Scorer:
+    return MaskedScorer(loaded) if loaded.masked else CausalScorer(loaded)
+
+
+def _score_all(
+    loaded: LoadedModel,
+    rules: Protocol,
+    pairs: Sequence[Pair],
+    encoded: dict[str, Encoded],
+    dtype: str,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[_Scored, dict[str, Any]]:
+    exact = _scorer(loaded)
+    two_passes = dtype == "auto" and loaded.dtype == "fp32" and has_fast_bf16(loaded.device)
+    if dtype == "bf16" and loaded.dtype != "bf16":
+        fast = _scorer(_in_bf16(loaded))
+        return _score_sentences(fast, rules, encoded, encoded, progress), {"dtype": "bf16"}
+    if not two_passes:
+        return _score_sentences(exact, rules, encoded, encoded, progress), {"dtype": loaded.dtype}
+    scored = _score_sentences(_scorer(_in_bf16(loaded)), rules, encoded, encoded, progress)
+    sample = random.Random(seed).sample(range(len(pairs)), min(RESCORE_SAMPLE, len(pairs)))
+    precise = _score_sentences(exact, rules, encoded, _sentences_of(pairs[i] for i in sample), None)
+    errors = [abs(_margin(scored, pairs[i]) - _margin(precise, pairs[i])) for i in sample]
+    largest = float(np.nanmax(errors)) if errors else 0.0
+    threshold = RESCORE_FACTOR * largest
+    near = [pair for pair in pairs if not abs(_margin(scored, pair)) > threshold]  # NaN counts as near
+    wanted = _sentences_of(near)
+    missing = [sentence for sentence in wanted if sentence not in precise.values]
+    again = _score_sentences(exact, rules, encoded, missing, None)
+    # A pair is compared in one number format: both of its sentences move to fp32 or neither does.
+    for source in (precise, again):
+        scored.values.update({s: v for s, v in source.values.items() if s in set(wanted)})
+    facts = {
+        "dtype": "bf16, near ties again in fp32",
+        "bf16_largest_error_estimate": largest,
+        "rescore_margin": threshold,
+        "rescored_share": len(near) / len(pairs),
+    }
+    return scored, facts
+
+
+def _in_bf16(loaded: LoadedModel) -> LoadedModel:
+    import torch
+
+    twin = copy.copy(loaded)
+    twin.model = copy.deepcopy(loaded.model).to(torch.bfloat16)
+    twin.dtype = "bf16"
+    return twin
+
+
+def _score_sentences(
+    scorer: Scorer, rules: Protocol, encoded: dict[str, Encoded], sentences: Any, progress: Progress | None
+) -> _Scored:
+    wanted = list(sentences)
+    arrays = scorer.score([encoded[sentence] for sentence in wanted], progress)
+    scored = _Scored()
+    for sentence, values in zip(wanted, arrays, strict=True):
+        total = float(values.sum(dtype=np.float64))
+        scored.tokens[sentence] = len(values)
+        if rules.reduction == "mean":
+            scored.values[sentence] = total / len(values) if len(values) else float("nan")
+        else:
+            scored.values[sentence] = total
+    return scored
+
+
+def _sentences_of(pairs: Any) -> list[str]:
+    return list(dict.fromkeys(s for pair in pairs for s in (pair.good, pair.bad)))
+
+
+def _margin(scored: _Scored, pair: Pair) -> float:
+    return scored.values[pair.good] - scored.values[pair.bad]
+
+
+def _decide(rules: Protocol, pairs: Sequence[Pair], scored: _Scored, seed: int) -> PairScores:
+    good = np.array([scored.values[pair.good] for pair in pairs])
+    bad = np.array([scored.values[pair.bad] for pair in pairs])
+    left, right = good, bad
+    if rules.nan_is_lowest:
+        left, right = (np.where(np.isnan(values), -np.inf, values) for values in (good, bad))
+    correct = left > right
+    tied = left == right
+    if rules.ties == "good":
+        correct = correct | tied
+    else:
+        generator = random.Random(seed)
+        correct = np.array(
+            [generator.random() < 0.5 if t else c for t, c in zip(tied, correct, strict=True)], dtype=bool
+        )
+    return PairScores(
+        good=good,
+        bad=bad,
+        good_tokens=np.array([scored.tokens[pair.good] for pair in pairs]),
+        bad_tokens=np.array([scored.tokens[pair.bad] for pair in pairs]),
+        correct=np.asarray(correct, dtype=bool),
+    )
+
+
+def _count_long(encoded: dict[str, Encoded], context: int | None) -> int:
+    return 0 if context is None else sum(len(sequence.inputs) > context for sequence in encoded.values())
+
+
+def _notes(results: MinimalPairResults) -> list[str]:
+    notes = []
+    if results.missing:
+        shown = ", ".join(results.missing[:5]) + (" ..." if len(results.missing) > 5 else "")
+        notes.append(
+            f"{len(results.missing)} of BLiMP's 67 paradigms are missing ({shown}): the average is over {results.of}"
+        )
+    if results.nan:
+        notes.append(
+            f"{results.nan} pairs have a score that is not a number: the model's weights or its number "
+            "format are broken"
+        )
+    long = results.scoring.get("sentences_longer_than_context", 0)
+    if long:
+        notes.append(f"{long} sentences are longer than the model's context and were read in overlapping windows")
+    if "rescored_share" in results.scoring:
+        share = results.scoring["rescored_share"]
+        margin = results.scoring["rescore_margin"]
+        notes.append(
+            f"scored in bf16; {share:.1%} of the pairs, those within an estimated {margin:.3g} of a tie, again in fp32"
+        )
+    return notes

@@ -1,0 +1,338 @@
+"""Loading what is evaluated: a run folder, a final folder, a checkpoint or a Hub name -> model and
+tokenizer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from babyllama.artifacts import RunPaths
+from babyllama.device import choose_device, has_fast_bf16
+from babyllama.errors import CheckpointError, ConfigError, TokenizerError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Dtype = Literal["auto", "fp32", "bf16"]
+DTYPES: tuple[Dtype, ...] = ("auto", "fp32", "bf16")
+
+_SAFE_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+@dataclass
+class LoadedModel:
+    """A model ready to be scored: in evaluation mode, weights in fp32 or bf16, on one device."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    """What tables call it: the run's name, `run/checkpoint`, or the Hub name."""
+    run: RunPaths | None
+    """The run folder the model belongs to, if any."""
+    device: torch.device
+    masked: bool = False
+    """A masked language model (scored by pseudo-log-likelihood) instead of a causal one."""
+    dtype: str = "fp32"
+    """Number format the weights are held and multiplied in."""
+    checkpoint: str | None = None
+    """Name of the checkpoint when the model is not the run's final one."""
+    path: str = ""
+    """The folder or Hub name that was loaded."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the results must know about how the model was loaded."""
+
+    @property
+    def context_length(self) -> int | None:
+        """Most tokens one forward pass may hold; None when the architecture sets no limit."""
+        config = self.model.config.get_text_config()
+        for key in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
+            value = getattr(config, key, None)
+            if isinstance(value, int) and value > 0:
+                # RoBERTa-like models number positions from the padding id onwards.
+                offset = (config.pad_token_id or 0) + 1 if config.model_type in _PADDED_POSITIONS else 0
+                return value - offset
+        return None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+_PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "ibert", "data2vec-text")
+
+
+def locate_model(path_or_name: str | Path) -> tuple[str, RunPaths | None, str | None]:
+    """(folder or Hub name to load, run folder it belongs to, name of the checkpoint or None for the final
+    model).
+
+    CheckpointError when a path exists and holds no model, or when it is neither a path nor a possible Hub
+    name.
+    """
+    text = str(path_or_name)
+    path = Path(text).expanduser()
+    if not path.exists():
+        if _could_be_hub_name(text):
+            return text, None, None
+        raise CheckpointError(
+            f"no model at {text}: the folder does not exist. Name a run folder, a model folder or a Hub model."
+        )
+    if path.is_file():
+        raise CheckpointError(f"{text} is a file; a model is a folder with config.json and weights (or a run folder).")
+    if (path / "config.json").is_file():
+        run, checkpoint = _enclosing_run(path)
+        return str(path), run, checkpoint
+    run = RunPaths(path)
+    if (run.final / "config.json").is_file():
+        return str(run.final), run, None
+    if run.config.exists() or run.checkpoints.exists():
+        raise CheckpointError(
+            f"the run {text} has no finished model in {run.final.name}/. Finish the training (train.py ... "
+            f"--resume_from_checkpoint), or name one of its checkpoints: {_checkpoint_names(run)}."
+        )
+    raise CheckpointError(f"{text} holds no model: there is neither config.json nor final/config.json in it.")
+
+
+def load_model(
+    path_or_name: str | Path,
+    device: str = "auto",
+    dtype: Dtype = "fp32",
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+) -> LoadedModel:
+    """Load a model and its tokenizer for evaluation.
+
+    `path_or_name` is a run folder, a `final` folder, a checkpoint or a Hub name. `dtype` "auto" holds the
+    weights in fp32 (scorers that can use bf16 make their own copy). Pickled weights can run code when they
+    are read and are refused unless `allow_pickle`. Raises CheckpointError or TokenizerError.
+    """
+    import torch
+
+    if dtype not in DTYPES:
+        raise ConfigError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
+    source, run, checkpoint = locate_model(path_or_name)
+    target = choose_device(device)
+    if Path(source).is_dir():
+        _check_weights(Path(source), allow_pickle)
+    model, masked = _load_weights(source, dtype, allow_pickle, trust_remote_code)
+    tokenizer = _load_tokenizer(source, run, trust_remote_code)
+    _check_vocabulary(model, tokenizer, source)
+    model.to(target).eval()
+    model.requires_grad_(False)
+    notes = []
+    if dtype == "bf16" and not has_fast_bf16(target):
+        notes.append(f"bf16 is emulated on this {target.type.upper()} and far slower than fp32")
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=_display_name(source, run, checkpoint),
+        run=run,
+        device=target,
+        masked=masked,
+        dtype="bf16" if model.dtype == torch.bfloat16 else "fp32",
+        checkpoint=checkpoint,
+        path=source,
+        notes=notes,
+    )
+
+
+def _could_be_hub_name(text: str) -> bool:
+    parts = text.split("/")
+    plain = all(part and part.strip(".") and not part.startswith(("-", "~")) for part in parts)
+    return len(parts) <= 2 and plain and not text.startswith((".", "/")) and "\\" not in text
+
+
+def _enclosing_run(path: Path) -> tuple[RunPaths | None, str | None]:
+    resolved = path.resolve()
+    for depth, parent in enumerate(resolved.parents[:2]):
+        run = RunPaths(parent)
+        if depth == 0 and resolved == run.final and (run.run.exists() or run.config.exists()):
+            return run, None
+        if depth == 1 and resolved.parent == run.checkpoints:
+            return run, resolved.name
+    return None, None
+
+
+def _checkpoint_names(run: RunPaths) -> str:
+    names = sorted(p.name for p in run.checkpoints.iterdir() if p.is_dir()) if run.checkpoints.is_dir() else []
+    return ", ".join(f"{run.checkpoints}/{name}" for name in names[-3:]) or "none yet"
+
+
+def _display_name(source: str, run: RunPaths | None, checkpoint: str | None) -> str:
+    if run is None:
+        return source.rstrip("/") if not Path(source).is_dir() else Path(source).resolve().name
+    name = run.root.resolve().name
+    return name if checkpoint is None else f"{name}/{checkpoint}"
+
+
+def _check_weights(folder: Path, allow_pickle: bool) -> None:
+    if any((folder / name).is_file() for name in _SAFE_WEIGHTS) or list(folder.glob("*.safetensors")):
+        return
+    pickled = next((folder / name for name in _PICKLED_WEIGHTS if (folder / name).is_file()), None)
+    if pickled is None:
+        raise CheckpointError(f"{folder} has a config.json but no weights (model.safetensors): not a complete model.")
+    if not allow_pickle:
+        raise CheckpointError(
+            f"{pickled} holds its weights as a pickle, which can run code when it is read. If you trust "
+            "where it comes "
+            "from, repeat with --allow-pickle; better, save it once as safetensors."
+        )
+
+
+def _load_weights(source: str, dtype: str, allow_pickle: bool, trust_remote_code: bool) -> tuple[PreTrainedModel, bool]:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+
+    number_format = torch.bfloat16 if dtype == "bf16" else torch.float32
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(source, **options)
+        masked = _is_masked(config)
+        loader: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+        safe = None if allow_pickle else True
+        with _without_progress_bars():
+            model, info = loader.from_pretrained(
+                source,
+                config=config,
+                dtype=number_format,
+                use_safetensors=safe,
+                output_loading_info=True,
+                **options,
+            )
+    except Exception as error:
+        raise CheckpointError(_load_failure(source, error, trust_remote_code)) from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise CheckpointError(
+            f"the weights in {source} lack {shown}: they would be random. Is this a language model with its "
+            "output layer?"
+        )
+    return model, masked
+
+
+@contextlib.contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Loading a local model takes no time worth a bar; transformers' own setting is put back afterwards."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _is_masked(config: Any) -> bool:
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    names = config.architectures or []
+    if any("MaskedLM" in name for name in names):
+        return True
+    if any("CausalLM" in name or "LMHead" in name for name in names):
+        return False
+    remote = getattr(config, "auto_map", None) or {}
+    causal = type(config) in AutoModelForCausalLM._model_mapping or "AutoModelForCausalLM" in remote
+    return not causal and (type(config) in AutoModelForMaskedLM._model_mapping or "AutoModelForMaskedLM" in remote)
+
+
+def _load_failure(source: str, error: Exception, trust_remote_code: bool) -> str:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    hint = ""
+    if "trust_remote_code" in str(error) and not trust_remote_code:
+        hint = " The model brings its own code: repeat with --trust-remote-code if you trust where it comes from."
+    elif "safetensors" in str(error) and "pytorch_model.bin" in str(error):
+        hint = " Only pickled weights are there, which can run code when read: --allow-pickle reads them nevertheless."
+    elif not Path(source).is_dir():
+        hint = " Is the name right, and the Hub reachable?"
+    return f"cannot load a language model from {source}: {reason}{hint}"
+
+
+def _load_tokenizer(source: str, run: RunPaths | None, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    places = [source]
+    if run is not None:
+        places += [str(run.final), *_configured_tokenizer(run)]
+    if Path(source).is_dir():
+        places = [place for place in places if _has_tokenizer(Path(place))] or [""]
+    if places == [""]:
+        raise TokenizerError(
+            f"{source} holds no tokenizer (tokenizer.json): a model is evaluated with its own tokenizer."
+        )
+    try:
+        if places[0].endswith(".json"):
+            from transformers import PreTrainedTokenizerFast
+
+            return PreTrainedTokenizerFast(
+                tokenizer_file=places[0], bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+            )
+        tokenizer = AutoTokenizer.from_pretrained(places[0], trust_remote_code=trust_remote_code)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TokenizerError(f"cannot load the tokenizer of {source}: {reason}") from error
+    return tokenizer
+
+
+def _has_tokenizer(place: Path) -> bool:
+    names = (
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.json",
+        "vocab.txt",
+        "tokenizer.model",
+        "spiece.model",
+    )
+    return place.is_file() or any((place / name).is_file() for name in names)
+
+
+def _configured_tokenizer(run: RunPaths) -> list[str]:
+    """The tokenizer a run was trained with: checkpoints of other tools may carry none of their own."""
+    import yaml
+
+    try:
+        config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+        return [str(config["data"]["tokenizer_path"])]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return []
+
+
+def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise TokenizerError(
+            f"the tokenizer of {source} has {len(tokenizer)} entries and the model's embedding {rows} rows: "
+            "they do not "
+            "belong together."
+        )
+
+
+def model_fingerprint(loaded: LoadedModel) -> dict[str, Any]:
+    """Facts that say which model a result belongs to, for the JSON files."""
+    config = loaded.model.config
+    return {
+        "model": loaded.name,
+        "type": config.model_type,
+        "parameters": loaded.parameters,
+        "vocab_size": int(loaded.model.get_input_embeddings().weight.shape[0]),
+        "context_length": loaded.context_length,
+        "dtype": loaded.dtype,
+        "device": str(loaded.device),
+    }
+
+
+def read_run_info(run: RunPaths) -> dict[str, Any]:
+    """The run's run.json, or {} when there is none that can be read."""
+    try:
+        value = json.loads(run.run.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,228 @@
+"""What scoring minimal pairs yields: decisions per pair and their averages, ready for JSON, CSV and
+tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from babyllama.evaluation.pairs import Pair, PairSet
+from babyllama.evaluation.statistics import bootstrap_mean_of_groups, wilson
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Scores of N pairs in order; natural logarithms, summed or averaged over tokens as the protocol says."""
+
+    good: np.ndarray
+    bad: np.ndarray
+    good_tokens: np.ndarray
+    bad_tokens: np.ndarray
+    correct: np.ndarray
+    """Decision per pair (bool)."""
+
+    @cached_property
+    def nan(self) -> np.ndarray:
+        """Pairs with a score that is not a number."""
+        return np.isnan(self.good) | np.isnan(self.bad)
+
+    @cached_property
+    def ties(self) -> np.ndarray:
+        """Pairs whose two scores are exactly equal."""
+        return self.good == self.bad
+
+
+@dataclass
+class MinimalPairResults:
+    """One model's decisions on one set of minimal pairs under one protocol. Accuracies are fractions."""
+
+    name: str
+    model: str
+    protocol: str
+    pairs: list[Pair]
+    scores: PairScores
+    missing: list[str]
+    ties_are_drawn: bool = False
+    seconds: float = 0.0
+    scoring: dict[str, Any] = field(default_factory=dict)
+    """Number format, share scored again in fp32, sentences longer than the context, ..."""
+    seed: int = 42
+
+    @classmethod
+    def build(cls, pair_set: PairSet, scores: PairScores, **facts: Any) -> MinimalPairResults:
+        """Results for `pair_set`; `facts` are the remaining fields."""
+        return cls(name=pair_set.name, pairs=pair_set.pairs, missing=pair_set.missing, scores=scores, **facts)
+
+    @property
+    def accuracy(self) -> float:
+        """Plain mean over paradigms: the customary BLiMP score under every protocol here."""
+        return float(np.mean([row["accuracy"] for row in self.paradigms.values()]))
+
+    @cached_property
+    def paradigms(self) -> dict[str, dict[str, Any]]:
+        """UID -> accuracy, n, ties, nan, Wilson interval, field, term."""
+        table = self._group(lambda pair: pair.uid)
+        by_uid = {pair.uid: pair for pair in self.pairs}
+        for uid, row in table.items():
+            row.update(field=by_uid[uid].field, term=by_uid[uid].term)
+        return table
+
+    @cached_property
+    def terms(self) -> dict[str, dict[str, Any]]:
+        """Linguistic term (phenomenon) -> the same numbers over its pairs."""
+        return self._group(lambda pair: pair.term)
+
+    @cached_property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Field -> the same numbers over its pairs."""
+        return self._group(lambda pair: pair.field)
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return len(self.pairs)
+
+    @property
+    def ties(self) -> int:
+        """Number of pairs with exactly equal scores."""
+        return int(self.scores.ties.sum())
+
+    @property
+    def nan(self) -> int:
+        """Number of pairs with a score that is not a number."""
+        return int(self.scores.nan.sum())
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95 % bootstrap interval of `accuracy`, pairs resampled inside their paradigms."""
+        return bootstrap_mean_of_groups(
+            [self.scores.correct[rows] for rows in self._rows(lambda p: p.uid).values()], seed=self.seed
+        )
+
+    @property
+    def half_credit_accuracy(self) -> float:
+        """`accuracy` when each tie counts one half: what a draw gives on average."""
+        credit = np.where(self.scores.ties & ~self.scores.nan, 0.5, self.scores.correct)
+        return float(np.mean([credit[rows].mean() for rows in self._rows(lambda p: p.uid).values()]))
+
+    @property
+    def of(self) -> str:
+        """How many paradigms the average is over, e.g. "66 of 67 paradigms"."""
+        count = len(self.paradigms)
+        total = count + len(self.missing)
+        return f"{count} of {total} paradigms" if self.missing else f"{count} paradigms"
+
+    @cached_property
+    def length_bias(self) -> dict[str, dict[str, Any]]:
+        """Accuracy where the good sentence has more, as many, or fewer scored tokens than the bad one."""
+        difference = np.sign(self.scores.good_tokens - self.scores.bad_tokens)
+        groups = {"good_longer": difference > 0, "equal": difference == 0, "good_shorter": difference < 0}
+        return {name: self._numbers(np.flatnonzero(rows)) for name, rows in groups.items()}
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the single pairs."""
+        low, high = self.interval
+        value: dict[str, Any] = {
+            "protocol": self.protocol,
+            "accuracy": self.accuracy,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "accuracy_over_pairs": float(self.scores.correct.mean()),
+            "accuracy_over_terms": float(np.mean([row["accuracy"] for row in self.terms.values()])),
+            "average_of": self.of,
+            "missing_paradigms": self.missing,
+            "n": self.n,
+            "ties": self.ties,
+            "nan": self.nan,
+            "paradigms": self.paradigms,
+            "terms": self.terms,
+            "fields": self.fields,
+            "length_bias": self.length_bias,
+            "scoring": self.scoring,
+            "seconds": round(self.seconds, 3),
+        }
+        if self.ties_are_drawn:
+            value["accuracy_with_ties_as_half"] = self.half_credit_accuracy
+            value["seed"] = self.seed
+        return _finite(value)
+
+    def to_csv(self) -> str:
+        """One row per paradigm: uid, field, term, accuracy, n, ties, nan, low, high."""
+        text = io.StringIO()
+        columns = ["accuracy", "n", "ties", "nan", "low", "high"]
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["uid", "field", "term", *columns])
+        for uid, row in self.paradigms.items():
+            writer.writerow([uid, row["field"], row["term"], *(row[column] for column in columns)])
+        return text.getvalue()
+
+    def predictions(self) -> Iterable[dict[str, Any]]:
+        """One object per pair: what was compared, both scores, and the decision."""
+        scores = self.scores
+        for index, pair in enumerate(self.pairs):
+            yield {
+                "uid": pair.uid,
+                "pair_id": pair.pair_id,
+                "good_score": _number(scores.good[index]),
+                "bad_score": _number(scores.bad[index]),
+                "good_tokens": int(scores.good_tokens[index]),
+                "bad_tokens": int(scores.bad_tokens[index]),
+                "correct": bool(scores.correct[index]),
+                "tie": bool(scores.ties[index]),
+                "sentence_good": pair.good,
+                "sentence_bad": pair.bad,
+            }
+
+    def official_predictions(self) -> dict[str, Any]:
+        """The BabyLM pipelines' predictions.json: UID -> {"predictions": [{"id": "<UID>_<n>", "pred":
+        sentence}]}."""
+        table: dict[str, Any] = {}
+        for pair, correct in zip(self.pairs, self.scores.correct, strict=True):
+            rows = table.setdefault(pair.uid, {"predictions": []})["predictions"]
+            rows.append({"id": f"{pair.uid}_{len(rows)}", "pred": pair.good if correct else pair.bad})
+        return table
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def _rows(self, key: Callable[[Pair], str]) -> dict[str, np.ndarray]:
+        groups: dict[str, list[int]] = {}
+        for index, pair in enumerate(self.pairs):
+            groups.setdefault(key(pair), []).append(index)
+        return {name: np.asarray(rows) for name, rows in groups.items()}
+
+    def _group(self, key: Callable[[Pair], str]) -> dict[str, dict[str, Any]]:
+        return {name: self._numbers(rows) for name, rows in self._rows(key).items()}
+
+    def _numbers(self, rows: np.ndarray) -> dict[str, Any]:
+        correct = int(self.scores.correct[rows].sum()) if len(rows) else 0
+        low, high = wilson(correct, len(rows))
+        return {
+            "accuracy": correct / len(rows) if len(rows) else math.nan,
+            "n": len(rows),
+            "ties": int(self.scores.ties[rows].sum()) if len(rows) else 0,
+            "nan": int(self.scores.nan[rows].sum()) if len(rows) else 0,
+            "low": low,
+            "high": high,
+        }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,244 @@
+"""Log-probabilities of tokens under a causal model: every shared prefix read once, no logits kept.
+
+Shapes: B rows, T tokens, D width, V vocabulary. The model's body gives hidden states [B, T, D]; the output
+layer is applied only to the positions that predict a scored token, a few at a time, so no [B, T, V] tensor
+ever exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from babyllama.evaluation.encoding import Encoded
+from babyllama.evaluation.rows import Row, batches, pack_single, pack_trees
+
+if TYPE_CHECKING:
+    import torch
+
+    from babyllama.evaluation.models import LoadedModel
+
+Progress = Callable[[int, int], None]
+"""Called with (sequences done, sequences in all)."""
+
+_LOGIT_BYTES = 64 << 20
+_PROBE_TOLERANCE = 1e-3
+
+
+class CausalScorer:
+    """Scores sequences with one causal model.
+
+    Which of the fast ways a model allows is found out by trying it on a few of the sequences against the
+    plain way (one sequence at a time, the model's own logits): tree rows with a 4-D mask, and body plus
+    output layer. What does not agree to 1e-3 in log-probability is not used, so that any model
+    AutoModelForCausalLM loads is scored right.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        *,
+        row_tokens: int | None = None,
+        batch_tokens: int | None = None,
+        stride: int | None = None,
+    ) -> None:
+        on_cpu = loaded.device.type == "cpu"
+        self.model = loaded.model
+        self.device = loaded.device
+        self.context = loaded.context_length
+        self.row_tokens = row_tokens or (128 if on_cpu else 512)
+        self.batch_tokens = batch_tokens or (2048 if on_cpu else 32768)
+        self.stride = stride
+        self.use_trees: bool | None = None
+        self.use_head: bool | None = None
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
+        """Natural log-probabilities (float32) of each sequence's targets, in the order of its `targets`.
+
+        A sequence longer than the model's context is read in overlapping windows, so that every target still
+        has at least half a context before it.
+        """
+        import torch
+
+        results: list[np.ndarray] = [np.zeros(len(s.targets), dtype=np.float32) for s in sequences]
+        wanted: dict[tuple[int, ...], list[tuple[int, slice, np.ndarray, np.ndarray]]] = {}
+        for number, sequence in enumerate(sequences):
+            for part, begin, end in windows(len(sequence.inputs), sequence.targets, self.context, self.stride):
+                positions = np.asarray(sequence.targets[part], dtype=np.int64)
+                tokens = np.asarray([sequence.ids[p] for p in sequence.targets[part]], dtype=np.int64)
+                key = sequence.ids[begin:end]
+                wanted.setdefault(key, []).append((number, part, positions - 1 - begin, tokens))
+        inputs = list(wanted)
+        uses = list(wanted.values())
+        with torch.inference_mode():
+            if self.use_head is None and inputs:
+                self._probe(inputs)
+            rows = pack_trees(inputs, self.row_tokens) if self.use_trees else pack_single(inputs)
+            done = 0
+            for batch in batches(rows, self.batch_tokens):
+                places: list[tuple[int, slice, int]] = []
+                sources, targets = [], []
+                width = len(batch[0].ids)
+                for index, row in enumerate(batch):
+                    for member, path in row.members:
+                        for number, part, at, tokens in uses[member]:
+                            sources.append(path[at] + index * width)
+                            targets.append(tokens)
+                            places.append((number, part, len(tokens)))
+                values = self._edges(batch, np.concatenate(sources), np.concatenate(targets))
+                start = 0
+                for number, part, count in places:
+                    results[number][part] = values[start : start + count]
+                    start += count
+                done += len(places)
+                if progress is not None:
+                    progress(min(done, len(sequences)), len(sequences))
+        return results
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def _edges(self, batch: Sequence[Row], sources: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """log p(tokens[e] | what the node sources[e] has read) for every edge e; sources index the flattened
+        [B x T]."""
+        import torch
+
+        output = self._forward(batch)
+        nodes: np.ndarray
+        edge_node: np.ndarray
+        nodes, edge_node = np.unique(sources, return_inverse=True)
+        order = np.argsort(edge_node, kind="stable")
+        values = torch.empty(len(sources), dtype=torch.float32, device=self.device)
+        picked = output.reshape(-1, output.shape[-1])[torch.from_numpy(nodes).to(self.device)]
+        head = self.model.get_output_embeddings() if self.use_head else None
+        vocabulary = self.model.get_output_embeddings().weight.shape[0] if head is not None else output.shape[-1]
+        chunk = max(1, _LOGIT_BYTES // (4 * vocabulary))
+        bounds = np.searchsorted(np.take(edge_node, order), np.arange(0, len(nodes) + chunk, chunk))
+        edges = torch.from_numpy(order).to(self.device)
+        owner = torch.from_numpy(edge_node).to(self.device)
+        wanted = torch.from_numpy(tokens).to(self.device)
+        for number, begin in enumerate(range(0, len(nodes), chunk)):
+            logits = picked[begin : begin + chunk]
+            if head is not None:
+                logits = head(logits)
+            logits = logits.float()  # [nodes, V]
+            here = edges[int(bounds[number]) : int(bounds[number + 1])]
+            values[here] = (
+                logits[owner[here] - begin, wanted[here]] - torch.logsumexp(logits, dim=-1)[owner[here] - begin]
+            )
+        return values.cpu().numpy()
+
+    def _forward(self, batch: Sequence[Row]) -> torch.Tensor:
+        """Hidden states [B, T, D] when the output layer is applied apart, else logits [B, T, V]."""
+        arguments = self._tree_arguments(batch) if self.use_trees else self._padded_arguments(batch)
+        if self.use_head:
+            return self.model.base_model(**arguments, use_cache=False).last_hidden_state
+        return self.model(**arguments, use_cache=False).logits
+
+    def _tree_arguments(self, batch: Sequence[Row]) -> dict[str, Any]:
+        import torch
+
+        ids = _padded([row.ids for row in batch], self.device)
+        if all(row.linear for row in batch):
+            # Nothing branches, and padding stands on the right: plain causal attention, without any mask to
+            # build.
+            return {"input_ids": ids}
+        positions = _padded([row.depths for row in batch], self.device)
+        last = _padded([row.last for row in batch], self.device)  # padding: 0, so no real token sees it
+        index = torch.arange(ids.shape[1], device=self.device)
+        query, key = index[:, None], index[None, :]
+        seen = (key <= query) & ((query <= last[:, None, :]) | (key == query))  # [B, T, T]
+        dtype = self.model.dtype
+        mask = torch.zeros(seen.shape, dtype=dtype, device=self.device).masked_fill_(~seen, torch.finfo(dtype).min)
+        return {"input_ids": ids, "position_ids": positions, "attention_mask": mask[:, None]}
+
+    def _padded_arguments(self, batch: Sequence[Row]) -> dict[str, Any]:
+        """Padding stands on the right, where a causal model's tokens never look; positions count from 0 by
+        default."""
+        import torch
+
+        ids = _padded([row.ids for row in batch], self.device)
+        lengths = torch.tensor([len(row.ids) for row in batch], device=self.device)
+        mask = torch.arange(ids.shape[1], device=self.device)[None, :] < lengths[:, None]
+        return {"input_ids": ids, "attention_mask": mask.long()}
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def _probe(self, inputs: Sequence[tuple[int, ...]]) -> None:
+        """Choose the fastest way that agrees with the plain one on a few of the inputs."""
+        ordered = sorted(inputs, key=len)
+        middle = len(ordered) // 2
+        sample = sorted(set(ordered[:2] + sorted(inputs)[middle : middle + 4] + ordered[middle : middle + 2]))
+        sample = [sequence[: self.row_tokens] for sequence in sample]
+        sample = sorted(set(sample))
+        self.use_trees, self.use_head = False, False
+        plain = [self._read([sequence])[0] for sequence in sample]
+        for trees, head in ((True, True), (False, True), (True, False)):
+            self.use_trees, self.use_head = trees, head
+            if self._agrees(sample, plain):
+                return
+        self.use_trees, self.use_head = False, False
+
+    def _agrees(self, sample: Sequence[tuple[int, ...]], plain: Sequence[np.ndarray]) -> bool:
+        tolerance = _PROBE_TOLERANCE if str(self.model.dtype) == "torch.float32" else 0.5
+        try:
+            found = self._read(sample)
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError):
+            return False
+        return all(np.allclose(a, b, atol=tolerance, rtol=0, equal_nan=True) for a, b in zip(found, plain, strict=True))
+
+    def _read(self, sample: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+        """Log-probability of token 0 and of the sequence's last token after every position of each
+        sequence."""
+        rows = pack_trees(sample, self.row_tokens) if self.use_trees else pack_single(sample)
+        values: list[np.ndarray] = [np.zeros(0)] * len(sample)
+        for batch in batches(rows, self.batch_tokens):
+            width = len(batch[0].ids)
+            for index, row in enumerate(batch):
+                for member, path in row.members:
+                    at = np.tile(path + index * width, 2)
+                    tokens: np.ndarray = np.repeat(np.array([0, sample[member][-1]], dtype=np.int64), len(path))
+                    values[member] = self._edges(batch, at, tokens)
+        return values
+
+
+def windows(
+    length: int, targets: Sequence[int], context: int | None, stride: int | None = None
+) -> list[tuple[slice, int, int]]:
+    """Cut a sequence whose first `length` tokens are read into windows of at most `context` tokens.
+
+    Returns (part of `targets`, first token read, end of the tokens read) per window. The first window
+    predicts as much as fits; each later one moves on by `stride` (default: half the context) and predicts
+    only what none before it did, so that every target has at least `context - stride` tokens before it.
+    """
+    if not len(targets):
+        return []
+    if context is None or length <= context:
+        return [(slice(0, len(targets)), 0, length)]
+    step = min(stride or max(1, context // 2), context)
+    parts = []
+    begin, done = 0, 0
+    while done < len(targets):
+        end = min(begin + context, length)
+        upto = int(
+            np.searchsorted(np.asarray(targets), end, side="right")
+        )  # the last token read predicts position `end`
+        if upto > done:
+            parts.append((slice(done, upto), begin, end))
+            done = upto
+        begin += step
+    return parts
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> torch.Tensor:
+    """[B, T] int64, padded with 0 on the right; padding is masked or causally invisible, so its value never
+    matters."""
+    import torch
+
+    out: np.ndarray = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for row, values in zip(out, rows, strict=True):
+        row[: len(values)] = values
+    return torch.from_numpy(out).to(device)

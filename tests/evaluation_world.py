@@ -1,0 +1,137 @@
+"""A tiny world for the evaluation tests: a byte-level tokenizer and randomly initialised models of three families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+TEXT = [
+    "The cat that the dogs chased is sleeping on the mat.",
+    "The cats that the dog chased are sleeping on the mats.",
+    "Once upon a time there was a little dog who liked to run.",
+    "Nobody has ever seen these old houses, and somebody was there.",
+    "Who did the girl see? The girl saw herself in the mirror.",
+]
+
+
+def make_tokenizer(*, bos: str | None = "<s>", eos: str | None = "</s>", adds_marks: bool = False) -> Any:
+    """A byte-level BPE tokenizer trained on TEXT; `adds_marks` puts both marks around every text."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330,
+        special_tokens=["<pad>", "<s>", "</s>", "<mask>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(TEXT, trainer)
+    backend.post_processor = processors.ByteLevel(trim_offsets=True)
+    if adds_marks:
+        backend.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+        )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", bos_token=bos, eos_token=eos, mask_token="<mask>"
+    )
+
+
+def make_model(family: str, *, vocab_size: int = 330, context: int = 64, seed: int = 0) -> Any:
+    """A model of two layers with weights wide enough apart that its probabilities are not all alike."""
+    import torch
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        GPT2Config,
+        GPT2LMHeadModel,
+        GPTJConfig,
+        GPTJForCausalLM,
+        LlamaConfig,
+        LlamaForCausalLM,
+    )
+
+    torch.manual_seed(seed)
+    common: dict[str, Any] = {"vocab_size": vocab_size, "initializer_range": 0.25}
+    if family == "Llama":
+        model: Any = LlamaForCausalLM(
+            LlamaConfig(
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                max_position_embeddings=context,
+                bos_token_id=1,
+                eos_token_id=2,
+                pad_token_id=0,
+                **common,
+            )
+        )
+    elif family == "GPT2":
+        sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": context}
+        model = GPT2LMHeadModel(GPT2Config(bos_token_id=1, eos_token_id=2, **sizes, **common))
+    elif family == "GPTJ":
+        sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 8, "n_positions": context}
+        model = GPTJForCausalLM(GPTJConfig(bos_token_id=1, eos_token_id=2, **sizes, **common))
+    else:
+        model = BertForMaskedLM(
+            BertConfig(
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                max_position_embeddings=context,
+                **common,
+            )
+        )
+    return model.eval()
+
+
+def save_model(folder: Path, family: str = "Llama", tokenizer: Any = None, **options: Any) -> Path:
+    """A model folder as Hugging Face writes it."""
+    make_model(family, **options).save_pretrained(folder)
+    (tokenizer or make_tokenizer()).save_pretrained(folder)
+    return folder
+
+
+def save_run(root: Path, family: str = "Llama", eval_path: str | None = None, **options: Any) -> Path:
+    """A run folder with a finished model, as training leaves it."""
+    save_model(root / "final", family, **options)
+    (root / "training_config.yaml").write_text(f"data:\n  eval_path: {eval_path or 'null'}\n", encoding="utf-8")
+    (root / "run.json").write_text(json.dumps({"name": root.name, "synthetic": False}), encoding="utf-8")
+    return root
+
+
+def load(folder: Path, **options: Any) -> Any:
+    """The model in `folder`, loaded on the CPU."""
+    from babyllama.evaluation import load_model
+
+    return load_model(folder, device="cpu", **options)
+
+
+PAIRS = [
+    ("agreement", "The cat that the dogs chased is sleeping.", "The cat that the dogs chased are sleeping."),
+    ("agreement", "The cats that the dog chased are sleeping.", "The cats that the dog chased is sleeping."),
+    ("agreement", "The girl is here.", "The girl are here."),
+    ("anaphor", "The girl saw herself in the mirror.", "The girl saw himself in the mirror."),
+    ("anaphor", "The dog who liked the girl hurt itself.", "The dog who liked the girl hurt herself."),
+    ("npi", "Nobody has ever seen these houses.", "Somebody has ever seen these houses."),
+    ("npi", "Nobody ever was there.", "Everybody ever was there."),
+]
+
+
+def write_pairs(folder: Path, pairs: Iterable[tuple[str, str, str]] = PAIRS, **more: Any) -> Path:
+    """Minimal pairs in BLiMP's format, one file per paradigm."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for uid, good, bad in pairs:
+        found = rows.setdefault(uid, [])
+        found.append({"sentence_good": good, "sentence_bad": bad, "UID": uid, "pairID": str(len(found)), **more})
+    for uid, lines in rows.items():
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{uid}.jsonl").write_text(text, encoding="utf-8")
+    return folder

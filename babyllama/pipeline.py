@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from babyllama.artifacts import (
     RunPaths,
@@ -79,7 +79,7 @@ def train_run(
 def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
     from babyllama.corpus.documents import corpus_files, is_synthetic, read_documents
-    from babyllama.dataset import PackedDataset, prepare_dataset
+    from babyllama.dataset import open_dataset, prepare_dataset
 
     if config.mixing:
         from babyllama.corpus.mixing import mix
@@ -90,11 +90,11 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
     _provide_tokenizer(config, train_files, say)
 
-    def packed(files: list[Path], split: str) -> PackedDataset:
+    def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
         folder = prepare_dataset(
-            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split
+            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split, say=say
         )
-        return PackedDataset(folder)
+        return open_dataset(folder, data)
 
     return Inputs(
         data.tokenizer_path,
@@ -112,7 +112,7 @@ def _provide_tokenizer(config: Config, files: list[Path], say: Say) -> None:
         from babyllama.tokenizer import build_tokenizer
 
         build_tokenizer(
-            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, note=say
+            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, say=say
         )
     elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
         raise TokenizerError(
@@ -215,8 +215,8 @@ def _run_info(config: Config, inputs: Inputs, fingerprints: dict[str, str], path
 
 def _fingerprints(inputs: Inputs) -> dict[str, str]:
     """Content fingerprints of what a run learns from."""
-    found = {"tokenizer": inputs.train.tokenizer_fingerprint, "train": inputs.train.fingerprint}
-    return found | ({"eval": inputs.eval.fingerprint} if inputs.eval else {})
+    found = {"tokenizer": inputs.train.tokenizer_fingerprint, "train": inputs.train.manifest.inputs["text"]}
+    return found | ({"eval": inputs.eval.manifest.inputs["text"]} if inputs.eval else {})
 
 
 def _check_same_text(run: Run, fingerprints: dict[str, str], *, force: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from babyllama.architectures import family, parameter_counts
+from babyllama.artifacts import Manifest
 from babyllama.config import Config, ModelSection
 from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
@@ -156,31 +157,46 @@ def _tokens(config: Config) -> tuple[int | None, str]:
             )
         return None, f"{path}, not there yet"
     size = sum(file.stat().st_size for file in files)
+    text = f"{path}, {len(files)} file(s), {_size(size)}"
+    counted = _counted(config)
+    if counted is not None:
+        return counted, f"{text}, {counted:,} tokens (counted when it was packed)"
     try:
-        per_token, source = _bytes_per_token(config, files)
+        tokens = _estimated(config, files, size)
     except BabyLlamaError as error:
-        return None, f"{path}, {len(files)} files, {_size(size)}; a sample cannot be read: {error}"
-    tokens = round(size / per_token)
-    return (
-        tokens,
-        f"{path}, {len(files)} file(s), {_size(size)}, about {tokens:,} tokens ({per_token:.2f} bytes per token, {source})",
-    )
+        return None, f"{text}; a sample cannot be read: {error}"
+    if tokens is None:
+        tokens = round(size / _BYTES_PER_TOKEN)
+        return tokens, f"{text}, about {tokens:,} tokens ({_BYTES_PER_TOKEN} bytes per token assumed)"
+    return tokens, f"{text}, about {tokens:,} tokens ({size / max(1, tokens):.2f} bytes per token in a sample)"
 
 
-def _bytes_per_token(config: Config, files: list[Path]) -> tuple[float, str]:
+def _counted(config: Config) -> int | None:
+    """Tokens of the packed text, if it was packed with this tokenizer before."""
+    from babyllama.dataset import packed_folder
+    from babyllama.tokenizer import tokenizer_fingerprint
+
+    manifest = Manifest.read(packed_folder(config.data, "train"))
+    if manifest is None or not Path(config.data.tokenizer_path).exists():
+        return None
+    same = manifest.inputs.get("tokenizer") == tokenizer_fingerprint(config.data.tokenizer_path)
+    return manifest.outputs["tokens"] if same else None
+
+
+def _estimated(config: Config, files: list[Path], size: int) -> int | None:
+    """Tokens of `size` bytes of text, from a sample of its documents with their marks; None without a tokenizer."""
     from babyllama.tokenizer import load_fast
 
     if not Path(config.data.tokenizer_path).exists():
-        return _BYTES_PER_TOKEN, "assumed"
-    sample, size = [], 0
+        return None
+    sample, read = [], 0
     for document in read_documents(files, errors=config.data.errors):
         sample.append(document[:_SAMPLE_BYTES])
-        size += len(sample[-1].encode())
-        if size >= _SAMPLE_BYTES:
+        read += len(sample[-1].encode()) + len("\n<|endoftext|>\n")
+        if read >= _SAMPLE_BYTES:
             break
     encoded = load_fast(config.data.tokenizer_path).encode_batch_fast(sample)
-    # Every document brings its two marks.
-    return size / max(1, sum(len(item) + 2 for item in encoded)), "from a sample"
+    return round(sum(len(item) + 2 for item in encoded) * size / max(1, read))
 
 
 def _size(count: float) -> str:

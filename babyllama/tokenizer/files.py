@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def save_tokenizer(
-    tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | Path, *, manifest: Manifest | None = None
+    tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | os.PathLike[str], *, manifest: Manifest | None = None
 ) -> Path:
     """Save to `path` and return the folder that `AutoTokenizer.from_pretrained` loads.
 
@@ -98,6 +99,9 @@ def load_fast(path: str | Path) -> Tokenizer:
             f"{file} is not a tokenizer that can be read: {error}. Train it again with `babyllama tokenizer`."
         ) from error
     tokenizer.encode_special_tokens = True
+    # A file from elsewhere may ask for both; they would cut documents short.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     return tokenizer
 
 

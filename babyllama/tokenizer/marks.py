@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
 SPECIAL_TOKENS = (PAD, BOS, EOS)
@@ -29,6 +29,18 @@ class Marks:
 # inside white space, and never looks back; NFKC neither joins nor reorders across them.
 _SAFE_CUT = re.compile(r"[!-~](?=[ \n])")
 _SAFE_CUT_AT_SPACE = re.compile(r"[!-~](?= )")
+
+
+LONGEST_WORDPIECE_WORD = 100
+"""Characters after which a WordPiece model gives up on a word, so that longer ones are cut before they reach it."""
+
+
+def cut_long_words() -> pre_tokenizers.PreTokenizer:
+    """Cuts what the byte-level pattern leaves into stretches that a WordPiece model accepts."""
+    return pre_tokenizers.Split(Regex(f".{{1,{LONGEST_WORDPIECE_WORD}}}"), behavior="isolated")
+
+
+_LONG_WORDS = json.loads(cut_long_words().__getstate__())
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ class PreTokenizerKind:
 
         pre, normalizer = state(tokenizer.pre_tokenizer), state(tokenizer.normalizer)
         added = tokenizer.get_added_tokens_decoder().values()
+        if pre.get("type") == "Sequence" and pre["pretokenizers"][1:] == [_LONG_WORDS]:
+            pre = pre["pretokenizers"][0]
         known = pre.get("type") == "ByteLevel" and pre.get("use_regex", True)
         # An added token that is not special would be found in the text before the pattern is applied.
         known = known and all(token.special for token in added) and normalizer.get("type") in (None, "NFKC")

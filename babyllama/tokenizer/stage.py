@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,15 +28,16 @@ def build_tokenizer(
     *,
     overwrite: bool = False,
     progress: bool = False,
-    note: Callable[[str], None] | None = None,
+    keep_foreign: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> bool:
     """Make `path` hold a tokenizer trained by `section` on `documents`; True when it was trained, False when reused.
 
     `documents()` streams the text of `files`, whose contents are the stage's input. A tokenizer whose manifest fits is
-    reused, one whose manifest does not is trained again; `note` is told which, and why. A tokenizer without a manifest
-    is somebody else's: TokenizerError, unless `overwrite`.
+    reused, one whose manifest does not is trained again; `say` is told which, and why. A tokenizer without a manifest
+    is somebody else's: it is used as it is, or, without `keep_foreign`, a TokenizerError; `overwrite` replaces it.
     """
-    note = note or (lambda message: None)
+    say = say or (lambda message: None)
     path = Path(path)
     if not files:
         raise DataError("there is no text to train a tokenizer on: no files were given.")
@@ -44,35 +46,33 @@ def build_tokenizer(
     if not overwrite and find_tokenizer(path) is not None:
         manifest = Manifest.read(manifest_path(path))
         if manifest is None or manifest.stage != "tokenizer":
+            if keep_foreign:
+                load_fast(path)
+                say(f"tokenizer {path}: there already, used as it is (BabyLlama did not train it)")
+                return False
             raise TokenizerError(
                 f"{path} holds a tokenizer that BabyLlama did not train (it has no manifest). Choose another output, or "
                 "pass --overwrite to replace it."
             )
         reason = manifest.stale_reason(inputs, settings) or _damage(path, manifest)
         if reason is None:
-            note(f"tokenizer {path}: up to date, reused")
+            say(f"tokenizer {path}: up to date, reused")
             return False
-        note(f"tokenizer {path}: trained again ({reason})")
+        say(f"tokenizer {path}: trained again ({reason})")
     tokenizer = train_tokenizer(documents(), section, progress=progress)
     size = tokenizer.get_vocab_size()
     if size < section.vocab_size:
-        note(
+        say(
             f"tokenizer {path}: {size:,} entries, not {section.vocab_size:,}: the text supports no more pieces that occur "
             f"at least {section.min_frequency} times"
         )
     outputs = {
         "vocab_size": size,
         "fingerprint": tokenizer_fingerprint(tokenizer),
-        TOKENIZER_FILE: _text_fingerprint(tokenizer.to_str(pretty=True)),
+        TOKENIZER_FILE: "sha256:" + hashlib.sha256(tokenizer.to_str(pretty=True).encode()).hexdigest(),
     }
     save_tokenizer(tokenizer, path, manifest=Manifest("tokenizer", inputs=inputs, settings=settings, outputs=outputs))
     return True
-
-
-def _text_fingerprint(text: str) -> str:
-    import hashlib
-
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _damage(path: Path, manifest: Manifest) -> str | None:

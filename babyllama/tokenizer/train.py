@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from babyllama.config.sections import TokenizerSection
 from babyllama.errors import DataError, TokenizerError
-from babyllama.tokenizer.marks import BOS, SPECIAL_TOKENS, PreTokenizerKind, cut_text
+from babyllama.tokenizer.marks import (
+    BOS,
+    LONGEST_WORDPIECE_WORD,
+    SPECIAL_TOKENS,
+    PreTokenizerKind,
+    cut_long_words,
+    cut_text,
+)
 
 # The trainer buffers documents by number, so long ones are handed over in pieces.
 _PIECE = 50_000
 # Marks a WordPiece token that continues a word. The usual "##" can also be text, this is never a byte-level character.
 _CONTINUES = "▁"
-_LONGEST_WORDPIECE_WORD = 100
 
 
 def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, progress: bool = False) -> Tokenizer:
@@ -77,11 +83,10 @@ def _untrained(section: TokenizerSection) -> Tokenizer:
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=section.add_prefix_space, use_regex=True)
     if section.type == "wordpiece":
         tokenizer = Tokenizer(
-            models.WordPiece(continuing_subword_prefix=_CONTINUES, max_input_chars_per_word=_LONGEST_WORDPIECE_WORD)
+            models.WordPiece(continuing_subword_prefix=_CONTINUES, max_input_chars_per_word=LONGEST_WORDPIECE_WORD)
         )
         # The model gives up on longer words, so none may reach it.
-        longest = pre_tokenizers.Split(Regex(f".{{1,{_LONGEST_WORDPIECE_WORD}}}"), behavior="isolated")
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([byte_level, longest])
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([byte_level, cut_long_words()])
         tokenizer.decoder = decoders.Sequence([decoders.Replace(_CONTINUES, ""), decoders.ByteLevel()])
     else:
         tokenizer = Tokenizer(models.BPE() if section.type == "bpe" else models.Unigram())

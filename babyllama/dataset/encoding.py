@@ -1,0 +1,150 @@
+"""Documents -> token ids with marks, and the token in which each word starts.
+
+A word is a whitespace-separated string of the original text (`str.split`). It belongs to the token that holds its first
+character, or the single space in front of it: byte-level tokens carry that space along.
+
+Two ways lead there. `PieceEncoder` serves byte-level tokenizers, which encode each piece that the GPT-2 pattern cuts out of
+the text by itself: each different piece is encoded once by `tokenizers`, and a text becomes a look-up of its pieces.
+`OffsetEncoder` serves every other tokenizer and reads the words off the offsets that it reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from babyllama.dataset.layout import POSITION
+from babyllama.dataset.pieces import PieceEncoder
+from babyllama.tokenizer import Marks
+from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+
+_BATCH = 1_000_000
+"""Characters encoded in one go, which bounds memory."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of one document."""
+
+    text: str
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Consecutive tokens of the text with its marks."""
+
+    ids: np.ndarray
+    """[N] token ids."""
+    words: np.ndarray
+    """[N] how many words start in each token."""
+    starts: np.ndarray
+    """int64: where a document starts (its `<s>`) among the N tokens."""
+    open: bool
+    """Whether the last document goes on in the next batch."""
+
+
+class Encoder(Protocol):
+    """Turns parts of documents, in order, into tokens with marks: ids [N] and words started per token [N]."""
+
+    def encode(self, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+def encode_documents(documents: Iterable[str], tokenizer: Tokenizer, marks: Marks) -> Iterator[TokenBatch]:
+    """`<s> document </s>` for every document that is not empty, in order, in batches of bounded size."""
+    encoder: Encoder
+    if PieceEncoder.serves(tokenizer):
+        encoder = PieceEncoder(tokenizer, marks)
+    else:
+        encoder = OffsetEncoder(tokenizer, marks)
+    for parts in _batches(documents, PreTokenizerKind.of(tokenizer)):
+        ids, words = encoder.encode(parts)
+        # Text never yields a mark's id (special-token strings are ordinary text to the tokenizer), except where one mark
+        # serves for both ends; then every second one is a start.
+        yield TokenBatch(ids, words, _document_starts(ids, parts, marks), open=not parts[-1].last)
+
+
+def _document_starts(ids: np.ndarray, parts: list[Part], marks: Marks) -> np.ndarray:
+    found = np.flatnonzero(ids == marks.bos).astype(POSITION)
+    if marks.bos != marks.eos:
+        return found
+    return found[0 if parts[0].first else 1 :: 2]
+
+
+def _batches(documents: Iterable[str], kind: PreTokenizerKind) -> Iterator[list[Part]]:
+    parts: list[Part] = []
+    size = 0
+    for document in documents:
+        if not document:
+            continue
+        done = 0
+        for stretch in cut_text(document, _BATCH, kind):
+            first = done == 0
+            done += len(stretch)
+            parts.append(Part(stretch, first, last=done == len(document)))
+            size += len(stretch)
+            if size >= _BATCH:
+                yield parts
+                parts, size = [], 0
+    if parts:
+        yield parts
+
+
+class OffsetEncoder:
+    """Encodes with any tokenizer; words are found through the character offsets of its tokens."""
+
+    _STRETCH = 20_000
+
+    def __init__(self, tokenizer: Tokenizer, marks: Marks) -> None:
+        self._tokenizer, self._marks = tokenizer, marks
+        self._kind = PreTokenizerKind.of(tokenizer)
+        self._waiting = 0
+
+    def encode(self, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+        """See `Encoder`."""
+        stretches = [list(cut_text(part.text, self._STRETCH, self._kind)) for part in parts]
+        flat = [stretch for part in stretches for stretch in part]
+        encodings = iter(self._tokenizer.encode_batch(flat, add_special_tokens=False))
+        ids: list[np.ndarray] = []
+        words: list[np.ndarray] = []
+        for part, pieces in zip(parts, stretches, strict=True):
+            if part.first:
+                self._append(ids, words, [self._marks.bos], 0)
+            for piece in pieces:
+                encoding = next(encodings)
+                counts, left = _words_per_token(piece, np.asarray(encoding.offsets, dtype=POSITION).reshape(-1, 2))
+                ids.append(np.asarray(encoding.ids, dtype=np.uint32))
+                if self._waiting and len(counts):
+                    counts[0] += self._waiting
+                    self._waiting = 0
+                words.append(counts)
+                self._waiting += left
+            if part.last:
+                # A word at the end that the tokenizer drops altogether is counted at the end mark.
+                self._append(ids, words, [self._marks.eos], self._waiting)
+                self._waiting = 0
+        return np.concatenate(ids), np.concatenate(words)
+
+    @staticmethod
+    def _append(ids: list[np.ndarray], words: list[np.ndarray], tokens: list[int], count: int) -> None:
+        ids.append(np.asarray(tokens, dtype=np.uint32))
+        words.append(np.full(len(tokens), count, dtype=np.int64))
+
+
+_WORD = re.compile(r"\S+")
+
+
+def _words_per_token(text: str, offsets: np.ndarray) -> tuple[np.ndarray, int]:
+    """Words that start in each token, and how many start behind the last token."""
+    places = [match.start() for match in _WORD.finditer(text)]
+    places = [place - 1 if place and text[place - 1] == " " else place for place in places]
+    ends = np.maximum.accumulate(offsets[:, 1]) if len(offsets) else np.zeros(0, dtype=POSITION)
+    tokens = np.searchsorted(ends, np.asarray(places, dtype=POSITION), side="right")
+    counts = np.bincount(tokens, minlength=len(offsets) + 1)
+    return counts[:-1], int(counts[-1])

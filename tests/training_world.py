@@ -17,9 +17,11 @@ LENGTH = 16
 class TinyBlocks:
     """Random documents packed into blocks of 16 tokens; the last block is padded where `ragged`."""
 
-    def __init__(self, blocks: int = 40, seed: int = 0, ragged: bool = True, length: int = LENGTH) -> None:
+    def __init__(
+        self, blocks: int = 40, seed: int = 0, *, ragged: bool = True, length: int = LENGTH, offsets: bool = False
+    ) -> None:
         rng = np.random.default_rng(seed)
-        self.length = length
+        self.length, self.offsets = length, offsets
         count = blocks * length - (length // 3 if ragged else 0)
         row: list[int] = []
         while len(row) < count:
@@ -47,7 +49,7 @@ class TinyBlocks:
         return np.random.default_rng([seed, epoch]).permutation(self.blocks)
 
     def epoch_offset(self, epoch: int, seed: int) -> int:
-        return 0
+        return int(np.random.default_rng([seed, epoch]).integers(self.length)) if self.offsets else 0
 
 
 def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.0, seed: int = 0) -> Any:

@@ -64,6 +64,8 @@ def training_arguments(
         "log_level_replica": "error",
         "dataloader_num_workers": training.dataloader_num_workers,
         "remove_unused_columns": False,
+        # The forward pass of training keeps no cache; this is what the saved configuration says to those who generate.
+        "use_cache": True,
         "label_names": ["labels"],
         "ddp_find_unused_parameters": False,
     }

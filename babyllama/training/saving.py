@@ -8,6 +8,7 @@ from typing import Any
 
 from babyllama.artifacts import atomic_folder, read_json, write_json
 from babyllama.errors import TrainingError
+from babyllama.tokenizer import save_tokenizer
 from babyllama.training.average import WeightAverage
 
 
@@ -22,7 +23,7 @@ def save_model_folder(
     try:
         with atomic_folder(path) as folder, shipped:
             model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
+            save_tokenizer(tokenizer, folder)
             _readable_by_older_versions(folder)
             if facts is not None:
                 write_json(folder / "checkpoint.json", facts)
@@ -43,9 +44,3 @@ def _readable_by_older_versions(folder: Path) -> None:
     if "dtype" in config:
         config["torch_dtype"] = config["dtype"]
     write_json(config_path, config)
-    tokenizer_path = folder / "tokenizer_config.json"
-    if tokenizer_path.is_file():
-        tokenizer = read_json(tokenizer_path)
-        # 4.x does not know the class name that version 5 writes for a fast tokenizer.
-        if tokenizer.get("tokenizer_class") == "TokenizersBackend":
-            write_json(tokenizer_path, {**tokenizer, "tokenizer_class": "PreTrainedTokenizerFast"})

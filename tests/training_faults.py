@@ -1,0 +1,101 @@
+"""Trains tiny runs that are killed on the way: one process that forks a child for each job on its command line.
+
+A job is a JSON object: `folder`, `resume`, the configuration's `sections`, `family`, and at most one of
+`kill_at_block` (SIGKILL when that many blocks have been read), `kill_at_seal` (SIGKILL when that checkpoint is about to
+become one), `signal_at_block` (a signal number sent to the process itself, at block 25). The exit status of each child
+is printed as one line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
+
+from babyllama.artifacts import RunPaths
+from babyllama.training import checkpoints
+from babyllama.training.run import train
+
+
+class CountingBlocks(TinyBlocks):
+    """Blocks that call `action` when `count` of them have been read."""
+
+    def __init__(self, count: int, action: Any) -> None:
+        super().__init__(offsets=True)
+        self.left, self.action = count, action
+
+    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+        return super().block(index, offset)
+
+
+def _send(number: int) -> Any:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def run(job: dict[str, Any]) -> None:
+    """Train one job in this process."""
+    torch.set_num_threads(1)
+    folder = Path(job["folder"])
+    config = tiny_config(folder, **job.get("sections", {}))
+    blocks: Any = TinyBlocks(offsets=True)
+    if "kill_at_block" in job:
+        blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL))
+    if "signal_at_block" in job:
+        blocks = CountingBlocks(25, _send(job["signal_at_block"]))
+    if "kill_at_seal" in job:
+        seal, left = checkpoints.seal, [job["kill_at_seal"]]
+
+        def killing_seal(*args: Any) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            seal(*args)
+
+        checkpoints.seal = killing_seal
+    if config.training.precision == "bf16":
+        # Emulated on most CPUs, which is why `train` would choose fp32; a model this small bears it.
+        import babyllama.device
+
+        babyllama.device.has_fast_bf16 = lambda device: True
+    train(
+        config,
+        model=tiny_model(job.get("family", "GPT2"), dropout=0.1),
+        tokenizer=tiny_tokenizer(),
+        train_dataset=blocks,
+        eval_dataset=TinyBlocks(6, seed=1),
+        paths=RunPaths(folder / config.model.name),
+        resume=job.get("resume"),
+        run_info={"quiet": True},
+    )
+
+
+def main() -> None:
+    for line in sys.argv[1:]:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                run(json.loads(line))
+                status = 0
+            except SystemExit as leaving:
+                status = int(leaving.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ def build_tokenizer(
     overwrite: bool = False,
     progress: bool = False,
     keep_foreign: bool = True,
+    left_out: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> bool:
     """Make `path` hold a tokenizer trained by `section` on `documents`; True when it was trained, False when reused.
@@ -36,13 +37,14 @@ def build_tokenizer(
     `documents()` streams the text of `files`, whose contents are the stage's input. A tokenizer whose manifest fits is
     reused, one whose manifest does not is trained again; `say` is told which, and why. A tokenizer without a manifest
     is somebody else's: it is used as it is, or, without `keep_foreign`, a TokenizerError; `overwrite` replaces it.
+    `left_out` says in words which of the files' text `documents()` does not give.
     """
     say = say or (lambda message: None)
     path = Path(path)
     if not files:
         raise DataError("there is no text to train a tokenizer on: no files were given.")
     inputs = {"text": fingerprint_files(files)}
-    settings = section.model_dump(mode="json")
+    settings = section.model_dump(mode="json") | ({"left_out": left_out} if left_out else {})
     if not overwrite and find_tokenizer(path) is not None:
         manifest = Manifest.read(manifest_path(path))
         if manifest is None or manifest.stage != "tokenizer":

@@ -17,7 +17,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from babyllama.config import Config
-from babyllama.errors import TrainingError
+from babyllama.errors import CheckpointError, TrainingError
 from babyllama.training import checkpoints
 from babyllama.training.average import WeightAverage
 from babyllama.training.batches import BatchPlan, Blocks, evaluation_batches, training_loader
@@ -239,6 +239,19 @@ class LanguageModelTrainer(Trainer):
         finally:
             self._saving = False
         self.accelerator.wait_for_everyone()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        checkpoints.check_fits(Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model))
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        try:
+            super()._load_optimizer_and_scheduler(checkpoint)
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint} has the state of another optimizer ({error}); resume with the configuration "
+                "it was made with."
+            ) from error
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         if self.args.should_save and output_dir is not None:

@@ -1,0 +1,85 @@
+"""Write English-like text from a seeded grammar, with dev text and minimal pairs.
+
+Below the output folder: babylm_10M_clean/synthetic.train, babylm_dev_clean/synthetic.dev and blimp_synthetic/, which is
+where the shipped configurations look. The same arguments give the same bytes; what is up to date is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from babyllama.corpus.synthetic import COMPLEXITIES, TRAIN_FOLDER, SyntheticReport, synthesize
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How much text of which kind, and where it goes."""
+    parser.add_argument(
+        "--num-tokens", type=_count, default=500_000, metavar="N", help="words of training text (default 500,000)"
+    )
+    parser.add_argument(
+        "--complexity",
+        default="medium",
+        metavar="LEVEL",
+        help=f"{', '.join(COMPLEXITIES)}: how many words and structures (default medium)",
+    )
+    parser.add_argument("--seed", type=int, default=42, help="other seed, other text (default 42)")
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="parent of the three folders (default ./data)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what is missing and say where it lies."""
+    report = synthesize(
+        args.output_dir,
+        num_words=args.num_tokens,
+        complexity=args.complexity,
+        seed=args.seed,
+        progress=_progress(args.num_tokens) if not args.quiet and sys.stderr.isatty() else None,
+    )
+    if not args.quiet:
+        _say_what_was_done(report)
+    print(
+        f"train  {report.words:>13,} words  {report.documents:>9,} documents  {report.size / 1e6:8.1f} MB  {report.train}"
+    )
+    print(f"dev    {report.dev_words:>13,} words  {report.dev_documents:>9,} documents  {'':8}     {report.dev}")
+    print(f"pairs  {report.num_pairs:>13,} pairs  {report.paradigms:>9,} paradigms  {'':8}     {report.pairs}")
+    folder = report.train.parent
+    default = folder == Path("data") / TRAIN_FOLDER
+    print(f"next   python train_tokenizer.py{'' if default else f' --data-dir {folder}'}")
+    return 0
+
+
+def _count(text: str) -> int:
+    """A number of words: 500000, 500,000, 500_000 or 5e5."""
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        number = float("nan")
+    if number != number or number != int(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of words")
+    return int(number)
+
+
+def _say_what_was_done(report: SyntheticReport) -> None:
+    if report.reused:
+        print("up to date: same settings, files intact; nothing was written", file=sys.stderr)
+        return
+    for folder, reason in report.written.items():
+        print(f"wrote {folder} ({reason})", file=sys.stderr)
+    if report.words_per_second:
+        print(f"training text at {report.words_per_second:,.0f} words/s", file=sys.stderr)
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    def show(words: int) -> None:
+        print(f"\r{words:,} of {total:,} words", end="\r" if words < total else "\n", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,173 @@
+"""Minimal pairs from the grammar: sampling what surrounds a critical word pair, balancing, and BLiMP's JSON lines."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from babyllama.corpus.synthetic.grammar import TENSES, grammar
+from babyllama.corpus.synthetic.inflection import Noun, Verb
+from babyllama.corpus.synthetic.stories import fill, stories
+from babyllama.corpus.synthetic.vocabulary import COMPLEXITIES, SPLITS, vocabulary
+from babyllama.corpus.synthetic.worlds import World, world
+
+# Words of text, drawn like a corpus, that say how frequent each word is.
+_REFERENCE_WORDS = 150_000
+_ATTEMPTS_PER_PAIR = 40
+_TOKEN = re.compile(r"[\w']+|[^\w\s]")
+
+
+class Unfit(Exception):
+    """The words drawn so far allow no pair; draw again."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sentences of the same number of words, and the two words that no training document holds together."""
+
+    good: str
+    bad: str
+    critical: tuple[str, str]
+
+
+class Scene:
+    """What one pair is built from: a world, a tense, and words that clash with it.
+
+    `noun` and `name` draw what the world's documents may contain. `clashing_*` draw predicates of the same bucket as
+    such a word: the combination that is held out. `phrase` derives the rest of a sentence from the grammar.
+    """
+
+    def __init__(self, complexity: str, rng: random.Random) -> None:
+        self.rng = rng
+        self.words = vocabulary(complexity)
+        self.tense: str = rng.choice(TENSES)
+        self._grammar = grammar(complexity)
+        self.world: World = world(complexity, rng.choice(self.words.topics), rng.randrange(len(SPLITS)))
+
+    def number(self) -> str:
+        """`sg` or `pl`, evenly."""
+        return self.rng.choice(("sg", "pl"))
+
+    def noun(self, kind: str, fits: Callable[[Noun], bool] = lambda noun: True) -> Noun:
+        """A noun of class `kind` for which `fits` holds."""
+        return self.one_of([noun for noun in self.world.nouns(kind) if fits(noun)])
+
+    def name(self, gender: str) -> str:
+        """A name of gender `male` or `female`."""
+        return self.rng.choice(self.world.heroes[gender])
+
+    def clashing_verb(self, noun: Noun | str, frame: str, fits: Callable[[Verb], bool] = lambda verb: True) -> Verb:
+        """A verb of `frame` that is held out with `noun`."""
+        verbs = self.words.verbs[frame]
+        return self.one_of([verb for verb in verbs if self.words.held_out(noun, verb) and fits(verb)])
+
+    def clashing_adjective(self, noun: Noun, kind: str) -> str:
+        """An adjective, `animate` or `inanimate`, that is held out with `noun`."""
+        return self.one_of([word for word in self.words.adjectives[kind] if self.words.held_out(noun, word)])
+
+    def one_of(self, words: Sequence[Any]) -> Any:
+        """One of `words`; raises `Unfit` when there is none."""
+        if not words:
+            raise Unfit
+        return self.rng.choice(words)
+
+    def phrase(self, text: str) -> str:
+        """Words for `text` in rule notation, without an initial capital."""
+        skeleton = self._grammar.derive(self.rng, text, self.tense, capital=False)
+        return fill(self.world, skeleton, self.rng)
+
+
+@dataclass(frozen=True)
+class Paradigm:
+    """One phenomenon put to the test: how BLiMP files it, from which complexity on, and how a pair is made."""
+
+    uid: str
+    term: str
+    field: str
+    complexity: str
+    make: Callable[[Scene], Pair]
+
+
+def write_pairs(
+    paradigms: Sequence[Paradigm], complexity: str, seed: int, pairs_per_paradigm: int
+) -> Iterator[tuple[str, str]]:
+    """(UID, contents of its file in BLiMP's JSON lines) of each paradigm that `complexity` has.
+
+    Of the pairs of a paradigm, as many have the more frequent words in the good sentence as in the bad one, measured
+    on a sample of the same language, so that a unigram model scores about one half.
+    """
+    level = COMPLEXITIES.index(complexity)
+    logs = _log_frequencies(complexity)
+    for paradigm in paradigms:
+        if COMPLEXITIES.index(paradigm.complexity) <= level:
+            rng = random.Random(f"pairs {complexity} {seed} {paradigm.uid}")
+            pairs = _balanced(paradigm, complexity, rng, logs, pairs_per_paradigm)
+            lines = [json.dumps(_row(paradigm, pair, index)) for index, pair in enumerate(pairs)]
+            yield paradigm.uid, "\n".join(lines) + "\n"
+
+
+def _log_frequencies(complexity: str) -> dict[str, float]:
+    counts: Counter[str] = Counter()
+    for document in stories(complexity, "reference"):
+        counts.update(_TOKEN.findall(document))
+        if counts.total() >= _REFERENCE_WORDS:
+            return {word: math.log(count) for word, count in counts.items()}
+    raise AssertionError("the stream of stories never ends")
+
+
+def unigram_preference(good: str, bad: str, logs: dict[str, float]) -> int:
+    """1 where the words of `good` are more probable under a unigram model, -1 where those of `bad` are, 0 for a tie."""
+    more, fewer = Counter(_TOKEN.findall(good)), Counter(_TOKEN.findall(bad))
+    difference = sum(logs.get(word, 0.0) * (more[word] - fewer[word]) for word in (more | fewer))
+    return 0 if abs(difference) < 1e-9 else int(math.copysign(1, difference))
+
+
+def _balanced(
+    paradigm: Paradigm, complexity: str, rng: random.Random, logs: dict[str, float], count: int
+) -> list[Pair]:
+    sides: dict[int, list[Pair]] = {1: [], -1: [], 0: []}
+    seen: set[str] = set()
+    for _ in range(count * _ATTEMPTS_PER_PAIR):
+        try:
+            pair = paradigm.make(Scene(complexity, rng))
+        except Unfit:
+            continue
+        side = unigram_preference(pair.good, pair.bad, logs)
+        wanted = count // 2 if side else count
+        if pair.good not in seen and len(sides[side]) < wanted:
+            seen.add(pair.good)
+            sides[side].append(pair)
+        if sum(map(len, sides.values())) >= count:
+            break
+    pairs = [pair for pairs in itertools.zip_longest(*sides.values()) for pair in pairs if pair is not None]
+    return pairs[:count]
+
+
+def _row(paradigm: Paradigm, pair: Pair, index: int) -> dict[str, Any]:
+    """One line of a BLiMP file; the prefix methods apply where the sentences differ in a single word."""
+    good, bad = pair.good.split(), pair.bad.split()
+    differing = [place for place, words in enumerate(zip(good, bad, strict=True)) if words[0] != words[1]]
+    row: dict[str, Any] = {"sentence_good": pair.good, "sentence_bad": pair.bad}
+    if len(differing) == 1:
+        place = differing[0]
+        row["one_prefix_prefix"] = " ".join(good[:place])
+        row["one_prefix_word_good"] = good[place].rstrip(".?")
+        row["one_prefix_word_bad"] = bad[place].rstrip(".?")
+    return row | {
+        "field": paradigm.field,
+        "linguistics_term": paradigm.term,
+        "UID": paradigm.uid,
+        "simple_LM_method": True,
+        "one_prefix_method": len(differing) == 1,
+        "two_prefix_method": False,
+        "lexically_identical": sorted(_TOKEN.findall(pair.good)) == sorted(_TOKEN.findall(pair.bad)),
+        "critical_pair": list(pair.critical),
+        "pairID": str(index),
+    }

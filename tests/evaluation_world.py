@@ -101,7 +101,12 @@ def save_model(folder: Path, family: str = "Llama", tokenizer: Any = None, **opt
 def save_run(root: Path, family: str = "Llama", eval_path: str | None = None, **options: Any) -> Path:
     """A run folder with a finished model, as training leaves it."""
     save_model(root / "final", family, **options)
-    (root / "training_config.yaml").write_text(f"data:\n  eval_path: {eval_path or 'null'}\n", encoding="utf-8")
+    kind = {"Bert": "Llama"}.get(family, family)
+    config = {
+        "data": {"eval_path": eval_path, "seq_length": 64},
+        "model": {"type": kind, "name": root.name, "hidden_size": 32, "n_layer": 2, "n_head": 4},
+    }
+    (root / "training_config.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     (root / "run.json").write_text(json.dumps({"name": root.name, "synthetic": False}), encoding="utf-8")
     return root
 

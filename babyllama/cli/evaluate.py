@@ -14,7 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from babyllama.evaluation.models import LoadedModel
 
 PROTOCOL_NAMES = ("lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons")
 
@@ -97,16 +101,12 @@ def run(args: argparse.Namespace) -> int:
                 progress=new_progress,
                 keep=found.__setitem__,
             )
-        if loaded.run is not None:
-            from babyllama.pipeline import refresh_reports
-
-            if loaded.checkpoint is None:
-                refresh_reports(loaded.run)
-            say(f"results: {loaded.run.evaluation}")
         reports.append(report)
         kept.append(found)
         if not args.json:
             show(report, title=len(args.models) > 1)
+        if loaded.run is not None:
+            refresh(loaded, say)
     comparison = compare(kept) if len(kept) > 1 else {}
     if args.json:
         value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
@@ -116,6 +116,21 @@ def run(args: argparse.Namespace) -> int:
     if not any(report["results"] for report in reports):
         say("nothing was evaluated: no text for perplexity and no minimal pairs were found")
     return 0
+
+
+def refresh(loaded: LoadedModel, say: Callable[[str], None]) -> None:
+    """Draw the plots and write the card of the model's run again; the results are kept whether that works or not."""
+    from babyllama.errors import BabyLlamaError
+    from babyllama.evaluation.runner import results_folder
+    from babyllama.pipeline import refresh_reports
+
+    assert loaded.run is not None
+    if loaded.checkpoint is None:
+        try:
+            refresh_reports(loaded.run)
+        except BabyLlamaError as error:
+            say(f"the plots and the card of {loaded.run.root} stay as they were: {error}")
+    say(f"results: {results_folder(loaded)}")
 
 
 def show(report: dict[str, Any], *, title: bool) -> None:

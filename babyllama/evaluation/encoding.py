@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-Offsets = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -36,29 +34,39 @@ def encode_plain(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
     return [e.ids for e in _backend(tokenizer).encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
-def encode_with_marks(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
-) -> list[tuple[list[int], Offsets, list[bool]]]:
-    """(ids, character spans, is-a-mark flags) of each text, encoded as `tokenizer(text)` does it.
+class Marked(NamedTuple):
+    """One text as `tokenizer(text)` encodes it, with everything known about each token."""
 
-    Spans are those of the fast tokenizer; a slow one has none (empty list).
-    """
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    """Character span of each token, (0, 0) for marks; empty when the tokenizer is a slow one."""
+    marks: list[bool]
+    """Is the token a mark of the tokenizer's own (BOS, CLS, ...)?"""
+    words: list[int]
+    """Number of the tokenizer's own word (pre-token) that each token belongs to, -1 for marks."""
+
+
+def encode_with_marks(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Marked]:
+    """Each text with the marks that the tokenizer adds by itself."""
     if not texts:
         return []
-    if not tokenizer.is_fast:
-        rows: list[tuple[list[int], Offsets, list[bool]]] = []
-        for text in texts:
-            ids = tokenizer(text)["input_ids"]
-            rows.append(
-                (
-                    ids,
-                    [],
-                    [bool(flag) for flag in tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)],
-                )
+    if tokenizer.is_fast:
+        encodings = _backend(tokenizer).encode_batch(list(texts), add_special_tokens=True)
+        return [
+            Marked(
+                e.ids,
+                e.offsets,
+                [bool(flag) for flag in e.special_tokens_mask],
+                [-1 if word is None else word for word in e.word_ids],
             )
-        return rows
-    encodings = _backend(tokenizer).encode_batch(list(texts), add_special_tokens=True)
-    return [(e.ids, e.offsets, [bool(flag) for flag in e.special_tokens_mask]) for e in encodings]
+            for e in encodings
+        ]
+    rows = []
+    for text in texts:
+        ids = tokenizer(text)["input_ids"]
+        marks = [bool(flag) for flag in tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)]
+        rows.append(Marked(ids, [], marks, [-1 if mark else index for index, mark in enumerate(marks)]))
+    return rows
 
 
 def _backend(tokenizer: PreTrainedTokenizerBase):  # type: ignore[no-untyped-def]

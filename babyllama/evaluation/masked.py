@@ -43,23 +43,10 @@ def encode_masked(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) 
     if tokenizer.mask_token_id is None:
         raise TokenizerError("the tokenizer of this masked model has no mask token: pseudo-log-likelihoods need one.")
     encoded: list[Encoded] = []
-    for sentence, (ids, offsets, marks) in zip(sentences, encode_with_marks(tokenizer, sentences), strict=True):
-        targets = [index for index, mark in enumerate(marks) if not mark]
-        encoded.append(EncodedWords(tuple(ids), targets, _words(sentence, offsets, marks)))
+    for text in encode_with_marks(tokenizer, sentences):
+        targets = [index for index, mark in enumerate(text.marks) if not mark]
+        encoded.append(EncodedWords(tuple(text.ids), targets, tuple(text.words)))
     return encoded
-
-
-def _words(sentence: str, offsets: Sequence[tuple[int, int]], marks: Sequence[bool]) -> tuple[int, ...]:
-    """Number of the whitespace-separated word in which each token's last character lies."""
-    if not offsets:
-        return tuple(-1 if mark else index for index, mark in enumerate(marks))
-    number, starts, previous_space = -1, [], True
-    for character in sentence:
-        if not character.isspace() and previous_space:
-            number += 1
-        previous_space = character.isspace()
-        starts.append(number)
-    return tuple(-1 if mark else starts[max(0, end - 1)] for (_, end), mark in zip(offsets, marks, strict=True))
 
 
 class MaskedScorer:

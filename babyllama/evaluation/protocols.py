@@ -49,7 +49,7 @@ class Protocol:
                 f"protocol {self.name} needs a fast tokenizer (it reads character spans); this one is slow. "
                 "Use --protocol lm-eval, or save the tokenizer as tokenizer.json."
             )
-        return [self._own_targets(ids, offsets) for ids, offsets, _ in encode_with_marks(tokenizer, sentences)]
+        return [self._own_targets(text.ids, text.offsets) for text in encode_with_marks(tokenizer, sentences)]
 
     def _encode_after_context(self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) -> list[Encoded]:
         first = context_token(tokenizer, allow_pad=self.prefix == "context_or_pad")

@@ -29,7 +29,7 @@ def save_tokenizer(
     `path` ending in `.json` writes that file and, beside it, a folder of the same stem; any other `path` is the folder
     itself, whose other files (a model's, say) stay. tokenizer_config.json names `PreTrainedTokenizerFast`, which
     transformers 4 and 5 both load, and makes special-token strings in text ordinary text. Each file is written
-    atomically, the manifest (with the fingerprint of the tokenizer) last.
+    atomically, after the manifest that names its fingerprint.
     """
     path = Path(path)
     folder = path.with_suffix("") if path.suffix == ".json" else path
@@ -39,12 +39,14 @@ def save_tokenizer(
         raise TokenizerError(f"cannot save a tokenizer at {path}: a folder of that name is in the way.")
     backend = _backend(tokenizer)
     description = backend.to_str(pretty=True)
+    if manifest is not None:
+        # First, because it holds the fingerprint of the files that follow: after a kill between them it fits nothing, and
+        # without it the files would pass for somebody else's.
+        manifest.write(folder / MANIFEST_NAME)
     write_json(folder / CONFIG_FILE, _config(tokenizer))
     write_text(folder / TOKENIZER_FILE, description)
     if path.suffix == ".json":
         write_text(path, description)
-    if manifest is not None:
-        manifest.write(folder)
     return folder
 
 

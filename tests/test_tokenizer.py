@@ -1,0 +1,426 @@
+"""Tokenizers: lossless, repeatable, readable by every Hugging Face version, reused only when they fit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers.implementations import ByteLevelBPETokenizer
+
+from babyllama.artifacts import RunPaths
+from babyllama.cli import main
+from babyllama.config.sections import TokenizerSection
+from babyllama.errors import DataError, TokenizerError
+from babyllama.tokenizer import (
+    BOS,
+    EOS,
+    PAD,
+    SPECIAL_TOKENS,
+    build_tokenizer,
+    describe,
+    find_tokenizer,
+    load_fast,
+    load_tokenizer,
+    mark_ids,
+    save_tokenizer,
+    tokenizer_fingerprint,
+    train_tokenizer,
+)
+from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+
+pytestmark = pytest.mark.unit
+
+WORDS = [
+    "the",
+    "cat",
+    "that",
+    "the",
+    "dogs",
+    "chase",
+    "sleeps",
+    "under",
+    "an",
+    "old",
+    "tree",
+    "while",
+    "3",
+    "birds",
+    "sing;",
+    "isn't",
+    "it",
+    "odd?",
+]
+TEXT = "\n".join(" ".join(WORDS[start:] + WORDS[:start]) for start in range(len(WORDS))) * 3
+HARD = [
+    "",
+    " ",
+    " leading, trailing ",
+    "tabs\tand\r\nlines\n\n\n  three",
+    "naïve café 中文字 😀👩‍👩‍👧 \u00a0\u2003x\u200b",
+    "\x00\x1c\x85 control",
+    "e\u0301 ﬁ ½ Å",
+    f"{BOS} said {EOS}{PAD}<|endoftext|>",
+    "## ▁x ##y Ġz",
+    "z" * 333,
+    "don 't . , ( a )",
+]
+
+
+def section(**keys: object) -> TokenizerSection:
+    return TokenizerSection(**{"vocab_size": 600, **keys})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, Tokenizer]:
+    return {kind: train_tokenizer([TEXT], section(type=kind)) for kind in ("bpe", "unigram", "wordpiece")}
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+@given(text=st.text())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_comes_back_to_the_byte(trained: dict[str, Tokenizer], kind: str, text: str) -> None:
+    tokenizer = trained[kind]
+    ids = tokenizer.encode(text).ids
+    assert tokenizer.decode(ids, skip_special_tokens=False) == text
+    assert not set(ids) & {0, 1, 2}
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+def test_hard_texts_come_back_and_hold_no_marks(trained: dict[str, Tokenizer], kind: str) -> None:
+    for text in HARD:
+        ids = trained[kind].encode(text).ids
+        assert trained[kind].decode(ids, skip_special_tokens=False) == text
+        assert not set(ids) & {0, 1, 2}
+
+
+def test_marks_have_their_ids_and_no_other_token_is_special(trained: dict[str, Tokenizer]) -> None:
+    for tokenizer in trained.values():
+        assert {i: t.content for i, t in tokenizer.get_added_tokens_decoder().items()} == dict(
+            enumerate(SPECIAL_TOKENS)
+        )
+        assert tokenizer.get_vocab_size() <= 600
+
+
+def test_vocabulary_is_the_one_that_tokenizers_itself_trains(trained: dict[str, Tokenizer]) -> None:
+    reference = ByteLevelBPETokenizer()
+    reference.train_from_iterator([TEXT], vocab_size=600, min_frequency=2, special_tokens=list(SPECIAL_TOKENS))
+    assert trained["bpe"].get_vocab() == reference.get_vocab()
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece"])
+def test_same_text_gives_the_same_bytes(trained: dict[str, Tokenizer], kind: str) -> None:
+    assert train_tokenizer(iter([TEXT]), section(type=kind)).to_str() == trained[kind].to_str()
+
+
+def test_long_documents_train_the_same_tokenizer_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train_tokenizer([TEXT], section()).to_str()
+    monkeypatch.setattr("babyllama.tokenizer.train._PIECE", 100)
+    assert train_tokenizer([TEXT], section()).to_str() == whole
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_smallest_vocabulary_is_bytes_and_marks(kind: str) -> None:
+    tokenizer = train_tokenizer([TEXT], section(type=kind, vocab_size=259))
+    assert tokenizer.get_vocab_size() == 259
+    assert len(tokenizer.encode("naïve 😀").ids) == len("naïve 😀".encode())
+
+
+def test_wordpiece_needs_room_for_continuing_bytes() -> None:
+    with pytest.raises(TokenizerError, match=r"tokenizer\.vocab_size: 514 .* at least 515"):
+        train_tokenizer([TEXT], section(type="wordpiece", vocab_size=514))
+    assert train_tokenizer([TEXT], section(type="wordpiece", vocab_size=515)).get_vocab_size() == 515
+
+
+@pytest.mark.parametrize("documents", [[], ["", ""]])
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+def test_no_text_is_an_error(documents: list[str], kind: str) -> None:
+    with pytest.raises(DataError, match="no text"):
+        train_tokenizer(documents, section(type=kind))
+
+
+def test_nfkc_and_prefix_space_do_what_they_say() -> None:
+    nfkc = train_tokenizer([TEXT], section(nfkc=True))
+    assert nfkc.decode(nfkc.encode("ﬁ ½").ids) == "fi 1⁄2"
+    prefixed = train_tokenizer([TEXT], section(add_prefix_space=True))
+    assert prefixed.encode("cat").tokens == prefixed.encode(" cat").tokens == ["Ġcat"]
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab'st.1 \n\t\u00a0é\x1c")), size=st.integers(1, 12))
+@settings(max_examples=200, deadline=None)
+def test_text_cut_at_safe_places_gives_the_same_tokens(text: str, size: int) -> None:
+    for prefix_space, nfkc in ((False, False), (True, False), (False, True)):
+        tokenizer = _cut_world(prefix_space, nfkc)
+        pieces = list(cut_text(text, size, PreTokenizerKind.of(tokenizer)))
+        assert "".join(pieces) == text
+        whole = tokenizer.encode(text).tokens
+        # Only the first piece stands at the start of a text.
+        assert [token for piece in pieces for token in tokenizer.encode(piece).tokens] == whole
+
+
+_WORLDS: dict[tuple[bool, bool], Tokenizer] = {}
+
+
+def _cut_world(prefix_space: bool, nfkc: bool) -> Tokenizer:
+    key = (prefix_space, nfkc)
+    if key not in _WORLDS:
+        _WORLDS[key] = train_tokenizer(
+            ["a b's ab. 11 aa\n\n bb  tt"] * 9, section(add_prefix_space=prefix_space, nfkc=nfkc)
+        )
+    return _WORLDS[key]
+
+
+def test_unknown_pre_tokenizers_are_never_cut() -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    assert list(cut_text("a b c d", 1, PreTokenizerKind.of(tokenizer))) == ["a b c d"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+def test_file_and_folder_load_in_transformers_with_the_same_ids(
+    trained: dict[str, Tokenizer], kind: str, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    folder = save_tokenizer(trained[kind], tmp_path / "t.json")
+    assert folder == tmp_path / "t"
+    loaded = [load_tokenizer(tmp_path / "t.json"), load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)]
+    for tokenizer in loaded:
+        assert (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 1, 2)
+        assert len(tokenizer) == trained[kind].get_vocab_size()
+        for text in HARD:
+            ids = tokenizer(text)["input_ids"]
+            assert ids == trained[kind].encode(text).ids
+            assert tokenizer.decode(ids) == text
+        assert "token_type_ids" not in tokenizer("a")
+
+
+def test_tokenizer_config_names_the_class_that_transformers_4_has(
+    trained: dict[str, Tokenizer], tmp_path: Path
+) -> None:
+    first = save_tokenizer(trained["bpe"], tmp_path / "a")
+    again = save_tokenizer(load_tokenizer(first), tmp_path / "b")
+    for folder in (first, again):
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
+        assert config["split_special_tokens"] is True
+        assert (config["bos_token"], config["eos_token"], config["pad_token"]) == (BOS, EOS, PAD)
+
+
+def test_add_bos_puts_the_mark_in_front_after_saving(tmp_path: Path) -> None:
+    folder = save_tokenizer(train_tokenizer([TEXT], section(add_bos=True)), tmp_path / "t")
+    tokenizer = load_tokenizer(folder)
+    plain = tokenizer("the cat", add_special_tokens=False)["input_ids"]
+    assert tokenizer("the cat")["input_ids"] == [1, *plain]
+    assert 1 not in plain
+
+
+def test_saving_into_a_model_folder_leaves_the_model_alone(trained: dict[str, Tokenizer], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    save_tokenizer(trained["bpe"], tmp_path)
+    assert (tmp_path / "config.json").read_text() == "{}"
+    assert find_tokenizer(tmp_path) == tmp_path / "tokenizer.json"
+
+
+def test_a_tokenizer_is_found_by_every_name_of_a_run(trained: dict[str, Tokenizer], tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path / "run")
+    save_tokenizer(trained["bpe"], paths.final)
+    for name in (paths.root, paths.final, paths.checkpoints / "chck_1M", paths.final / "tokenizer.json"):
+        assert tokenizer_fingerprint(name) == tokenizer_fingerprint(trained["bpe"])
+
+
+def test_fingerprint_ignores_what_does_not_change_ids(trained: dict[str, Tokenizer]) -> None:
+    other = Tokenizer.from_str(trained["bpe"].to_str())
+    other.enable_padding(pad_id=0)
+    other.enable_truncation(5)
+    assert tokenizer_fingerprint(other) == tokenizer_fingerprint(trained["bpe"])
+    assert tokenizer_fingerprint(trained["unigram"]) != tokenizer_fingerprint(trained["bpe"])
+    assert tokenizer_fingerprint(load_tokenizer_from(other)) == tokenizer_fingerprint(trained["bpe"])
+
+
+def load_tokenizer_from(tokenizer: Tokenizer):  # type: ignore[no-untyped-def]
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
+
+
+def test_truncation_in_a_foreign_file_does_not_cut_documents(trained: dict[str, Tokenizer], tmp_path: Path) -> None:
+    other = Tokenizer.from_str(trained["bpe"].to_str())
+    other.enable_truncation(5)
+    other.save(str(tmp_path / "t.json"))
+    assert len(load_fast(tmp_path / "t.json").encode("the cat " * 50).ids) > 50
+
+
+def test_marks_of_a_tokenizer_with_one_mark_for_both_ends(tmp_path: Path) -> None:
+    foreign = ByteLevelBPETokenizer()
+    foreign.train_from_iterator([TEXT], vocab_size=300, special_tokens=["<|endoftext|>"])
+    foreign.save(str(tmp_path / "t.json"))
+    marks = mark_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
+    assert (marks.bos, marks.eos) == (0, 0)
+
+
+def test_a_tokenizer_without_marks_is_an_error(tmp_path: Path) -> None:
+    foreign = ByteLevelBPETokenizer()
+    foreign.train_from_iterator([TEXT], vocab_size=300)
+    foreign.save(str(tmp_path / "t.json"))
+    with pytest.raises(TokenizerError, match="no token for the start or end"):
+        mark_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"version": "1.0"', "\x00"])
+def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(content)
+    for load in (load_fast, load_tokenizer):
+        with pytest.raises(TokenizerError, match=r"t\.json is not a tokenizer"):
+            load(tmp_path / "t.json")
+
+
+@pytest.mark.parametrize("name", ["missing.json", "./no/such/folder", "/no/such"])
+def test_a_missing_tokenizer_names_the_command_that_makes_one(name: str) -> None:
+    with pytest.raises(TokenizerError, match=r"no tokenizer at .*babyllama tokenizer"):
+        load_tokenizer(name)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage
+
+
+def build(path: Path, text: Path, said: list[str], **keys: object) -> bool:
+    return build_tokenizer(lambda: iter([text.read_text()]), [text], section(), path, say=said.append, **keys)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "a.train"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_tokenizer_is_reused_until_text_or_settings_change(text: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    path = tmp_path / "models" / "t.json"
+    assert build(path, text, said)
+    assert "the text supports no more pieces" in said[-1]
+    assert not build(path, text, said)
+    assert "reused" in said[-1]
+    text.write_text(TEXT + " more more more")
+    assert build(path, text, said)
+    assert any("trained again (changed input: text)" in line for line in said)
+    assert build_tokenizer(lambda: iter([TEXT]), [text], section(vocab_size=300), path, say=said.append)
+    assert "changed setting: vocab_size 600 -> 300" in said[-1]
+
+
+@pytest.mark.parametrize("damage", ["folder file changed", "file changed", "file missing", "folder missing"])
+def test_a_damaged_tokenizer_is_trained_again(text: Path, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "t.json"
+    build(path, text, [])
+    whole = path.read_bytes()
+    if damage == "folder missing":
+        shutil.rmtree(tmp_path / "t")
+    elif damage == "file missing":
+        path.unlink()
+    else:
+        target = path if damage == "file changed" else tmp_path / "t" / "tokenizer.json"
+        target.write_bytes(whole[: len(whole) // 2])
+    if damage == "folder missing":
+        # Without its manifest the file could be anyone's.
+        with pytest.raises(TokenizerError, match="did not train"):
+            build(path, text, [], keep_foreign=False)
+        assert build(path, text, [], overwrite=True)
+    else:
+        assert build(path, text, [])
+    assert path.read_bytes() == whole == (tmp_path / "t" / "tokenizer.json").read_bytes()
+
+
+def test_somebody_elses_tokenizer_is_used_as_it_is(trained: dict[str, Tokenizer], text: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    trained["unigram"].save(str(path))
+    before = path.read_bytes()
+    said: list[str] = []
+    assert not build(path, text, said)
+    assert "used as it is" in said[-1]
+    assert path.read_bytes() == before
+
+
+def test_a_folder_in_the_way_is_named(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.json").mkdir()
+    with pytest.raises(TokenizerError, match="a folder of that name is in the way"):
+        build(tmp_path / "t.json", text, [])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Description and command
+
+
+def test_description_counts_what_is_there() -> None:
+    tokenizer = train_tokenizer([TEXT], section(vocab_size=259))
+    report = describe(tokenizer, ["ab ab\n", "é"])
+    assert (report.total.documents, report.total.words, report.total.bytes, report.total.tokens) == (2, 3, 8, 8)
+    assert report.tokens_per_word == 8 / 3
+    assert report.bytes_per_token == 1
+    assert report.total.used == 6
+    assert report.rare == 6
+    assert report.lossless
+    assert not describe(train_tokenizer([TEXT], section(nfkc=True)), ["½"]).lossless
+
+
+def test_command_trains_measures_and_compares(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.dev").write_text("the old dogs sing")
+    common = ["--data-dir", str(text), "--eval-text", "b.dev"]
+    assert main([*common, "--vocab-size", "300", "--output_path", "m/t.json"], command="tokenizer") == 0
+    out = capsys.readouterr()
+    assert "vocabulary 300" in out.out
+    assert "tokens per word" in out.out
+    assert "bytes per token" in out.out
+    assert load_fast("m/t.json").get_vocab_size() == 300
+
+    assert main([*common, "--vocab-size", "300,320", "--output", "m/t-300.json"], command="tokenizer") == 0
+    out = capsys.readouterr()
+    assert [line.split()[:2] for line in out.out.splitlines()[1:3]] == [["t-300.json", "300"], ["t-320.json", "320"]]
+    assert (tmp_path / "m/t-320/tokenizer_config.json").is_file()
+
+
+def test_command_measures_on_documents_it_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    documents = [f"common words {'special' if number == 50 else 'ordinary'}" for number in range(1, 101)]
+    (tmp_path / "a.train").write_text("\n<|endoftext|>\n".join(documents))
+    assert main(["--data-dir", "a.train", "--vocab-size", "300", "--output", "t"], command="tokenizer") == 0
+    output = capsys.readouterr()
+    assert "left out of the training" in output.err
+    assert "6 words" in output.out
+    assert "Ġspecial" not in load_fast("t").get_vocab()
+    assert "Ġordinary" in load_fast("t").get_vocab()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--vocab-size", "12"], "--vocab-size = 12: input should be greater than or equal to 259"),
+        (["--vocab-size", "many"], "--vocab-size = many: not a whole number"),
+        (["--data-dir", "nowhere"], "--data-dir: nowhere does not exist"),
+        (["--eval-text", "nowhere"], "--eval-text: nowhere does not exist"),
+    ],
+)
+def test_command_names_the_mistake(
+    arguments: list[str],
+    message: str,
+    text: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data-dir", str(text), "--output", "t", *arguments], command="tokenizer") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "t").exists()

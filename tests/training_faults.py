@@ -1,6 +1,6 @@
 """Trains tiny runs that are killed on the way: one process that forks a child for each job on its command line.
 
-A job is a JSON object: `folder`, `resume`, the configuration's `sections`, `family`, and at most one of
+A job is a JSON object: `folder`, `resume`, the configuration's `sections`, `family`, `dropout`, `blocks`, and at most one of
 `kill_at_block` (SIGKILL when that many blocks have been read), `kill_at_seal` (SIGKILL when that checkpoint is about to
 become one), `signal_at_block` (a signal number sent to the process itself, at block 25). The exit status of each child
 is printed as one line.
@@ -47,7 +47,7 @@ def run(job: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     folder = Path(job["folder"])
     config = tiny_config(folder, **job.get("sections", {}))
-    blocks: Any = TinyBlocks(offsets=True)
+    blocks: Any = TinyBlocks(job.get("blocks", 40), offsets=True)
     if "kill_at_block" in job:
         blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL))
     if "signal_at_block" in job:
@@ -69,7 +69,7 @@ def run(job: dict[str, Any]) -> None:
         babyllama.device.has_fast_bf16 = lambda device: True
     train(
         config,
-        model=tiny_model(job.get("family", "GPT2"), dropout=0.1),
+        model=tiny_model(job.get("family", "GPT2"), dropout=job.get("dropout", 0.1)),
         tokenizer=tiny_tokenizer(),
         train_dataset=blocks,
         eval_dataset=TinyBlocks(6, seed=1),

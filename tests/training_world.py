@@ -45,6 +45,9 @@ class TinyBlocks:
             positions[place] = 0 if ids[place] == 1 else positions[place - 1] + 1
         return {"input_ids": ids, "labels": labels, "position_ids": positions, "words": int((piece > 2).sum())}
 
+    def check(self, *, model_vocab_size: int | None = None) -> None:
+        assert model_vocab_size is None or model_vocab_size >= VOCABULARY
+
     def epoch_order(self, epoch: int, seed: int) -> np.ndarray:
         return np.random.default_rng([seed, epoch]).permutation(self.blocks)
 

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-IGNORED = -100
-"""Label of a token that is no target (padding)."""
+from babyllama.dataset.packed import IGNORED
 
 
 class Blocks(Protocol):
@@ -32,6 +31,8 @@ class Blocks(Protocol):
     def epoch_order(self, epoch: int, seed: int) -> Any: ...
 
     def epoch_offset(self, epoch: int, seed: int) -> int: ...
+
+    def check(self, *, model_vocab_size: int | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,6 @@ def training_loader(
         num_workers=workers,
         pin_memory=pin_memory,
     )
-
-
-def evaluation_sample(num_blocks: int, samples: int | None, seed: int) -> list[int]:
-    """Indices of the held-out blocks that every evaluation of a run uses: all, or `samples` drawn with `seed`."""
-    if samples is None or samples >= num_blocks:
-        return list(range(num_blocks))
-    drawn = np.random.default_rng(seed).choice(num_blocks, size=samples, replace=False)
-    return sorted(int(index) for index in drawn)
 
 
 def evaluation_batches(

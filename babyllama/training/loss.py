@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from babyllama.training.batches import IGNORED
+from babyllama.dataset.packed import IGNORED
 
 _FP16_HEADROOM = 1024.0
 """Gradients of logits are held this many times larger in fp16, whose smallest normal number is 6e-5."""

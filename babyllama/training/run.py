@@ -12,12 +12,13 @@ import torch
 
 from babyllama.artifacts import RunPaths, write_json
 from babyllama.config import Config
+from babyllama.dataset import sample_blocks
 from babyllama.device import Precision, choose_device, choose_precision, describe_device
 from babyllama.errors import RunError, TrainingError
 from babyllama.training import checkpoints
 from babyllama.training.arguments import batch_plan, training_arguments
 from babyllama.training.average import WeightAverage
-from babyllama.training.batches import BatchPlan, Blocks, evaluation_sample
+from babyllama.training.batches import BatchPlan, Blocks
 from babyllama.training.best import BestModel, best_folder
 from babyllama.training.console import Progress, note, perplexity
 from babyllama.training.forward import training_forward
@@ -196,7 +197,7 @@ def _parts(
     indices = (
         []
         if eval_dataset is None
-        else evaluation_sample(len(eval_dataset), config.data.eval_samples, config.training.seed)
+        else sample_blocks(eval_dataset, config.data.eval_samples, config.training.seed).tolist()  # type: ignore[arg-type]
     )
     guard = LossGuard(paths.checkpoints, immediate=device.type == "cpu", fp16=precision.name == "fp16")
     return RunParts(

@@ -28,7 +28,9 @@ SEPARATOR = "<|endoftext|>"
 MAX_DOCUMENT = 1_000_000
 """Characters after which a document goes on as the next one, so that no file needs to fit in memory."""
 
-SEPARATOR_LINE = re.compile(r"^<\|endoftext\|>[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
+# The literal comes first and the test for the line's start after it: so the search runs at the speed of
+# memchr.
+SEPARATOR_LINE = re.compile(r"<\|endoftext\|>(?<=^<\|endoftext\|>)[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 
 
 def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> Iterator[str]:
@@ -61,7 +63,7 @@ def _separated(path: Path, errors: str) -> Iterator[str]:
             yield from _bounded(_without_line_end("".join(held)))
             held, size = [text], len(text)
         if size > MAX_DOCUMENT:
-            *ready, rest = _pieces("".join(held))
+            *ready, rest = bounded_pieces("".join(held))
             yield from ready
             held, size = [rest], len(rest)
     yield from _bounded(_without_line_end("".join(held)))
@@ -72,10 +74,10 @@ def _without_line_end(text: str) -> str:
 
 
 def _bounded(text: str) -> list[str]:
-    return _pieces(text) if text.strip() else []
+    return bounded_pieces(text) if text.strip() else []
 
 
-def _pieces(text: str) -> list[str]:
+def bounded_pieces(text: str) -> list[str]:
     """`text` cut to at most `MAX_DOCUMENT` characters a piece, at a line end, else a space, else anywhere."""
     pieces = []
     start = 0

@@ -1,0 +1,142 @@
+"""Domain cleaners: one per BabyLM domain, plus `wikipedia`, `subtitles`, `dialogue`, `default` and `none`.
+
+clean(text, "childes")                     the cleaned text
+CLEANERS["childes"].explain(text)          the cleaned text and what each rule did
+register_cleaner("poetry")(function)       adds a domain; `DomainCleaners.poetry = function` does the same
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable
+from typing import Any
+
+from babyllama.artifacts import fingerprint_value
+from babyllama.corpus.cleaners import spoken, written
+from babyllama.corpus.cleaners.common import TIDY
+from babyllama.corpus.cleaners.rules import Cleaner, Rule, RuleCount
+from babyllama.errors import ConfigError, DataError
+
+__all__ = [
+    "CLEANERS",
+    "Cleaner",
+    "CleanerFunction",
+    "DomainCleaners",
+    "Rule",
+    "RuleCount",
+    "clean",
+    "cleaner_fingerprint",
+    "create_cleaner_registry",
+    "register_cleaner",
+    "suggest_domain",
+]
+
+CleanerFunction = Callable[[str], str]
+
+CLEANERS: dict[str, CleanerFunction] = {
+    "default": Cleaner("default", "any text: invisible characters, stray spaces, empty lines", TIDY),
+    "none": Cleaner("none", "white space at the ends, nothing else", ()),
+    "wikipedia": written.WIKIPEDIA,
+    "simple_wikipedia": written.WIKIPEDIA,
+    "simple_wiki": written.WIKIPEDIA,
+    "gutenberg": written.GUTENBERG,
+    "children_stories": written.CHILDREN_STORIES,
+    "cbt": written.CBT,
+    "subtitles": spoken.SUBTITLES,
+    "open_subtitles": spoken.SUBTITLES,
+    "qed": spoken.QED,
+    "dialogue": spoken.DIALOGUE,
+    "bnc_spoken": spoken.BNC_SPOKEN,
+    "switchboard": spoken.SWITCHBOARD,
+    "childes": spoken.CHILDES,
+    "aochildes": spoken.AOCHILDES,
+}
+"""Domain -> cleaner. Names are those of the BabyLM files of both generations and a few general ones."""
+
+
+def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> str:
+    """`text` cleaned by the cleaner of `domain`.
+
+    `keep_speakers` keeps speaker labels, stage directions and annotations, where the domain has rules on them; a
+    registered function decides for itself. Raises `ConfigError` for an unknown domain and `DataError` when a
+    registered function returns something other than a string.
+    """
+    cleaner = CLEANERS.get(domain)
+    if cleaner is None:
+        raise ConfigError(f"{domain!r} is not a domain. {suggest_domain(domain)}")
+    if isinstance(cleaner, Cleaner):
+        return cleaner(text, keep_speakers)
+    cleaned = cleaner(text)
+    if not isinstance(cleaned, str):
+        raise DataError(
+            f"the cleaner {domain!r} returned {type(cleaned).__name__}; a cleaner takes and returns a string."
+        )
+    return cleaned.strip()
+
+
+def register_cleaner(name: str, cleaner: CleanerFunction | None = None) -> Any:
+    """Add a cleaner for the domain `name` (or replace one), directly or as a decorator: `@register_cleaner("poetry")`.
+
+    A cleaner takes a document's text and returns the cleaned text; it should be pure, and idempotent.
+    """
+
+    def add(function: CleanerFunction) -> CleanerFunction:
+        if not callable(function):
+            raise ConfigError(f"the cleaner {name!r} is {type(function).__name__}; it must be a function of a text.")
+        CLEANERS[name] = function
+        return function
+
+    return add if cleaner is None else add(cleaner)
+
+
+class _Registry(type):
+    """Attributes of `DomainCleaners` are the entries of `CLEANERS`."""
+
+    def __getattr__(cls, name: str) -> CleanerFunction:
+        if name.startswith("__") or name not in CLEANERS:
+            raise AttributeError(f"no cleaner {name!r}. {suggest_domain(name)}")
+        return CLEANERS[name]
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        register_cleaner(name, value.__func__ if isinstance(value, staticmethod) else value)
+
+    def __dir__(cls) -> list[str]:
+        return [*super().__dir__(), *CLEANERS]
+
+
+class DomainCleaners(metaclass=_Registry):
+    """The cleaners as attributes: `DomainCleaners.wikipedia(text)`. Setting an attribute adds a cleaner."""
+
+    def __getattr__(self, name: str) -> CleanerFunction:
+        return getattr(type(self), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(type(self), name, value)
+
+
+def create_cleaner_registry() -> dict[str, CleanerFunction]:
+    """Domain -> function of a text, as a copy: changes to it stay there."""
+    return dict(CLEANERS)
+
+
+def suggest_domain(name: str) -> str:
+    """The nearest domain, or the list of them, as a sentence for an error message."""
+    near = difflib.get_close_matches(name, CLEANERS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known domains: {', '.join(sorted(CLEANERS))}."
+
+
+def cleaner_fingerprint(domain: str) -> str:
+    """A hash that changes when the cleaner of `domain` does: of its rules, or of a registered function's code."""
+    cleaner = CLEANERS[domain]
+    if isinstance(cleaner, Cleaner):
+        return fingerprint_value([[rule.name, rule.pattern.pattern, _code(rule.replacement)] for rule in cleaner.rules])
+    return fingerprint_value(_code(cleaner))
+
+
+def _code(value: Any) -> Any:
+    """What a function does, as a JSON-like value that is the same in every process."""
+    code = getattr(value, "__code__", value)
+    if isinstance(code, types.CodeType):
+        return [code.co_code.hex(), code.co_names, [_code(constant) for constant in code.co_consts]]
+    return value if isinstance(value, str) else getattr(value, "__qualname__", type(value).__qualname__)

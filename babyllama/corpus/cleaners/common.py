@@ -1,0 +1,65 @@
+"""Rules that several domains share: invisible characters, stray spaces, empty lines."""
+
+from __future__ import annotations
+
+import re
+
+from babyllama.corpus.cleaners.rules import Rule
+
+_LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
+_DROPPED = "\xad\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+_SPACES = "\x00-\x08\t\x0e-\x1f\x7f-\x84\x86-\xa0\u1680\u2000-\u200b\u202f\u205f-\u2064\u3000"
+_dropped = re.compile(f"[{_DROPPED}]")
+
+
+def _visible(match: re.Match[str]) -> str:
+    if match[0][0] == "\r" or match[0] in _LINE_ENDS:
+        return "\n"
+    return "" if _dropped.match(match[0]) else " "
+
+
+STRAY_SPACE = re.compile(r" [ \n,.!?;:']")
+"""Where most rules on spaces have their place; one search for all of them."""
+
+INVISIBLE = Rule(
+    "invisible characters",
+    "line ends become \\n; control characters and exotic spaces become a space; soft hyphens and direction marks go",
+    re.compile(f"\r\n?|[{_LINE_ENDS}{_DROPPED}{_SPACES}]"),
+    _visible,
+    across_lines=True,
+    test=lambda text: not text.replace("\n", "").isprintable(),
+)
+SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", (STRAY_SPACE,))
+LINE_ENDS = Rule(
+    "spaces at line ends", "spaces at the start or end of a line go", re.compile(" (?=\n)"), "", (STRAY_SPACE,)
+)
+LINE_STARTS = Rule("spaces at line ends", "spaces at the start or end of a line go", re.compile("\n "), "\n", ("\n ",))
+SPACE_BEFORE_PUNCTUATION = Rule(
+    "space before punctuation",
+    "`word .` becomes `word.`; an ellipsis keeps its space",
+    re.compile(r""" (?=[,.!?;:](?:[\s"'’”]|\Z))"""),
+    "",
+    (STRAY_SPACE,),
+)
+SPACE_BEFORE_APOSTROPHE = Rule(
+    "space before apostrophe",
+    "`John 's` becomes `John's`, `do n't` becomes `don't`",
+    re.compile(r" (?='(?:s|m|d|re|ve|ll)(?![\w'’-])|n't(?![\w'’-]))(?<=\w )"),
+    "",
+    (STRAY_SPACE, " n't"),
+)
+WORDLESS_LINES = Rule(
+    "lines without a word",
+    "a line that holds no letter or digit goes, for example what is left of `*CHI: [laughs].`",
+    re.compile(r"\n[^\w\n]++(?=\n|\Z)"),
+)
+LINKS = Rule(
+    "links",
+    "web addresses go",
+    re.compile(r"(?:https?://|www\.(?=\w))[^\s()<>]+(?<![.,;:!?])"),
+    " ",
+    ("http", "www."),
+)
+
+TIDY = (INVISIBLE, SPACES, LINE_ENDS, LINE_STARTS, SPACE_BEFORE_PUNCTUATION, SPACE_BEFORE_APOSTROPHE)
+"""The end of every cleaner, and all of `default`."""

@@ -1,0 +1,240 @@
+"""Cleaners of spoken text: subtitles and transcripts."""
+
+from __future__ import annotations
+
+import re
+
+from babyllama.corpus.cleaners.common import LINKS, TIDY, WORDLESS_LINES
+from babyllama.corpus.cleaners.rules import Cleaner, Rule
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Subtitles
+
+_CREDIT = (
+    r"(?:[Ss]ubtitles?(?:d|[ -]?[Rr]ipped)?|[Ss]ubs|[Ss]ubtitling|[Cc]aptions?(?:ed|ing)?|[Ss]ync(?:ed|hro(?:nized)?)?"
+    r"|[Rr]e?-?[Ss]ync(?:ed)?|[Cc]orrect(?:ed|ions?)|[Tt]ranscript|[Rr]ipped|[Ee]ncoded|[Tt]ranslat(?:ed|ion))"
+)
+
+
+def _recased(match: re.Match[str]) -> str:
+    line = match[0]
+    words = [word for word in _WORD.findall(line) if len(word) > 1]
+    if len(words) < 2 or sum(map(len, words)) < 6 or not line.isupper():
+        return line
+    line = _SENTENCE_START.sub(lambda start: start[0].upper(), line.lower())
+    return _PRONOUN_I.sub("I", line)
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_SENTENCE_START = re.compile(r"(?:\A\W*|[.!?…][\s\"'“”’)\]]+)[^\W\d_]")
+_PRONOUN_I = re.compile(r"\bi\b(?!\.)")
+
+BROKEN_CHARACTERS = Rule(
+    "broken characters",
+    "`don �t` becomes `don't`; other U+FFFD beside spaces and the remains of a broken note go",
+    re.compile(r" ?\ufffd(?=(?:s|t|m|d|re|ve|ll)(?!\w))|\ufffd(?<!\w\ufffd)\ufffd*+(?!\w)|â\x99."),
+    lambda match: (
+        "'" if match[0].lstrip(" ") == "\ufffd" and match.string[match.end() : match.end() + 1].isalpha() else " "
+    ),
+    ("\ufffd", "â\x99"),
+)
+TIMINGS = Rule(
+    "timings and counters",
+    "`487 00:30:42,106 --> 00:30:45,310` goes, with the counter before it",
+    re.compile(
+        r"(?:(?<!\S)\d{1,5}\s{1,3})?(?<!\d)\d{1,2}:\d\d:\d\d[,.]\d{1,3} ?--?>? ?\d{1,2}:\d\d:\d\d[,.]\d{1,3}(?!\d)"
+    ),
+    " ",
+    (re.compile(r":\d\d[,.]\d{1,3} ?-"),),
+)
+FORMATS = Rule(
+    "format codes",
+    r"`{\pos(192,220)}`, `<i>` and `<font ...>` go",
+    re.compile(r"\{\\[^{}\n]*+\}|</?(?i:i|b|u|font)\b[^<>\n]*+>"),
+    " ",
+    ("{\\", "<"),
+)
+CREDITS = Rule(
+    "subtitle credits",
+    "`== sync, corrected by name == @name`, lines such as `Subtitles by name` and the credit before other text go",
+    re.compile(
+        # Between double bars; a line of its own; or in running text, where only the credit and one name are sure.
+        rf"==+ ?(?:sync|{_CREDIT})[^=\n]{{0,80}}==+(?: @\w++)?"
+        rf"|\n\W{{0,5}}{_CREDIT}(?:,? (?:and )?{_CREDIT}){{0,3}} by:? [^.?!\n]{{1,40}}(?=\n|\Z)"
+        r"|(?<!\w)(?:Subtitles?(?:d| ripped)?|subtitles ripped|Subs|Captions?|Captioned|Captioning|Synced|Sync) by:? (?!the |a )\S++"
+    ),
+    " ",
+    (" by", "=="),
+)
+MUSIC = Rule(
+    "music marks",
+    "`♪`, `♫`, `¶` and the `#`, `*`, `~` that stand for them go; the words sung stay",
+    re.compile(r"[♪♫♬♩¶]++|[#*~](?<!\S[#*~])[#*~♪♫♬♩¶]*+(?!\d)|[#*~]++(?!\S)"),
+    " ",
+    ("♪", "♫", "♬", "♩", "¶", "#", "*", "~"),
+)
+TURNS = Rule(
+    "turn dashes",
+    "the dash before a turn goes",
+    re.compile(r"\n ?[-–—~]++ ?(?=[^\s\d])"),
+    "\n",
+    speech=True,
+)
+INNER_TURNS = Rule(
+    "turn dashes",
+    "a turn that starts with a dash inside a line gets its own line",
+    re.compile(r" [-~](?<=[.!?\"] [-~]) (?=\S)"),
+    "\n",
+    (" - ", " ~ "),
+    speech=True,
+)
+SOUNDS = Rule(
+    "stage directions",
+    "`[SIGHS]`, `(laughing)`, `{BOTH ROARING}` go",
+    re.compile(r"\[[^\[\]\n]{0,100}\]:?|\([^()\n]{0,100}\):?|\{[^{}\n]{0,100}\}:?"),
+    " ",
+    ("[", "(", "{"),
+    speech=True,
+)
+SUBTITLE_LABELS = Rule(
+    "speaker labels",
+    "`CLAIRE:` and `MRS. HALL:` at the start of a line or sentence go",
+    re.compile(
+        r"[A-Z](?:(?<=\n[A-Z])|(?<=[.!?\"-] [A-Z])|(?<=-[A-Z]))"
+        r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#]):(?=\s)"
+    ),
+    "",
+    (": ", ":\n"),
+    speech=True,
+)
+SHOUTING = Rule(
+    "shouting",
+    "a line in capitals (two words or more) gets sentence case; names in it lose their capital",
+    re.compile(r"\n[^a-z\n]++(?=\n|\Z)"),
+    _recased,
+)
+SUBTITLES = Cleaner(
+    "subtitles",
+    "subtitles: timings, credits, format codes, music marks, stage directions, labels, turn dashes, shouting",
+    (
+        BROKEN_CHARACTERS,
+        TIMINGS,
+        FORMATS,
+        CREDITS,
+        LINKS,
+        TURNS,
+        INNER_TURNS,
+        MUSIC,
+        SOUNDS,
+        SUBTITLE_LABELS,
+        WORDLESS_LINES,
+        *TIDY,
+        SHOUTING,
+    ),
+    frozenset({"turn dashes"}),
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Transcripts
+
+LABELS = Rule(
+    "speaker labels",
+    "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go",
+    re.compile(r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+"),
+    "\n",
+    speech=True,
+)
+CHAT_FILES = Rule(
+    "file marks",
+    "`= = = childes/.../020030a.cha = = =` goes",
+    re.compile(r"= = = [^\s=]++ = = ="),
+    "\n",
+    ("= = = ",),
+)
+BRACKETS = Rule(
+    "annotations",
+    "`[giggles]`, `[jack+in+the+box]` go",
+    re.compile(r"\[[^\[\]\n]{0,400}\]"),
+    " ",
+    ("[",),
+    speech=True,
+)
+ANNOTATIONS = Rule(
+    "annotations",
+    "`<laughter>`, `%add: MOT`, `child_talking` go",
+    re.compile(r"<[A-Za-z_ ]{1,30}>|%[a-z]{3}: ?\S++|\bchild_talking\b"),
+    " ",
+    ("<", "%", "child_talking"),
+    speech=True,
+)
+UNINTELLIGIBLE = Rule(
+    "unintelligible speech",
+    "`xxx`, `yyy`, `www`, `(( ))` and babble such as `&ma` go",
+    re.compile(r"(?<![\w&])(?:xxx|yyy|www)(?!\w)|(?<!\S)&[-=~+]?\w++|\(\( *+\)\)"),
+    " ",
+    ("xxx", "yyy", "www", "&", "(("),
+    speech=True,
+)
+TRANSCRIBER = Rule(
+    "transcriber's notes",
+    "`*listen; mistranscribed 'uh-uh'` up to the end of the line goes",
+    re.compile(r"\*(?<!\S\*) ?(?=[\w'\"])[^\n]*+"),
+    "",
+    ("*",),
+    speech=True,
+)
+WORD_MARKS = Rule(
+    "marks in words",
+    "`jack+in+the+box` becomes four words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
+    re.compile(r"\+(?<=\w\+)(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])"),
+    lambda match: " " if match[0] == "+" else match[1] or match[2] or "",
+    (re.compile(r"\+(?=\w)"), "(", re.compile(":(?=[a-z])")),
+)
+CHAT_ENDS = Rule(
+    "utterance marks",
+    "CHAT's `+/.`, `+//.`, `+,` and `↫` go, `+...` becomes `...`",
+    re.compile(r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s|\Z)|↫"),
+    lambda match: "..." if match[0] == "+..." else " ",
+    ("+", "↫"),
+)
+QUOTES = Rule("opening quotes", 'a line\'s `" here` becomes `"here`', re.compile(r'\n" (?=\w)'), '\n"')
+
+DIALOGUE = Cleaner(
+    "dialogue",
+    "transcripts in general: speaker labels, annotations, stray spaces",
+    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, WORDLESS_LINES, *TIDY),
+    frozenset({"speaker labels"}),
+)
+CHILDES = Cleaner(
+    "childes",
+    "child-directed speech in CHAT format: labels, annotations, unintelligible speech, marks in words",
+    (
+        CHAT_FILES,
+        LABELS,
+        CHAT_ENDS,
+        BRACKETS,
+        ANNOTATIONS,
+        UNINTELLIGIBLE,
+        WORD_MARKS,
+        WORDLESS_LINES,
+        *TIDY,
+        QUOTES,
+    ),
+    frozenset({"speaker labels", "annotations", "lines without a word", "repeated spaces", "spaces at line ends"}),
+)
+AOCHILDES = Cleaner(
+    "aochildes",
+    "child-directed speech without labels, tokenised: as childes",
+    CHILDES.rules,
+    frozenset({"space before punctuation"}),
+)
+SWITCHBOARD = Cleaner(
+    "switchboard",
+    "telephone conversations: labels, annotations, transcriber's notes",
+    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, TRANSCRIBER, WORDLESS_LINES, *TIDY),
+    frozenset({"speaker labels"}),
+)
+BNC_SPOKEN = Cleaner(
+    "bnc_spoken", "spoken British National Corpus: labels, annotations", (LABELS, BRACKETS, WORDLESS_LINES, *TIDY)
+)
+QED = Cleaner("qed", "subtitles of lectures: as subtitles", SUBTITLES.rules, SUBTITLES.bulk)

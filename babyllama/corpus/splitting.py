@@ -1,0 +1,87 @@
+"""Where a raw text file falls into documents.
+
+| source | a document is |
+|---|---|
+| any file with `<|endoftext|>` lines | what stands between two of them |
+| `wikipedia`, `simple_wikipedia`, `simple_wiki` | an article: from its title line `= = = Title = = =` to the next |
+| transcripts, subtitles, books and all others | a passage between blank lines, or between file marks `= = = id = = =` |
+
+A transcript without any mark is one long conversation; mixing cuts it at line ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from babyllama.corpus.documents import MAX_DOCUMENT, SEPARATOR, SEPARATOR_LINE, bounded_pieces
+from babyllama.corpus.reading import line_blocks
+
+ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
+
+# Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
+_SEPARATORS = re.compile(r"\n<\|endoftext\|>[ \t]*(?=\n|\Z)")
+_PASSAGES = re.compile(r"\n(?:[ \t]*\n)+")
+_FILE_MARKS = re.compile(r"= = = [^\s=]+ = = =")
+_ARTICLES = re.compile(r"\n(?:(?:[ \t]*\n)+|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
+# Wikitext dumps give the article's title one mark, and keep blank lines between paragraphs.
+_WIKITEXT_TITLE = re.compile(r"^ ?= [^=\n]+ = ?$", re.MULTILINE)
+_WIKITEXT_ARTICLES = re.compile(r"\n(?= ?= [^=\n]+ = ?$)", re.MULTILINE)
+
+
+class Part(NamedTuple):
+    """A document, or the next part of one too long to be held at once."""
+
+    text: str
+    domain: str
+    continues: bool
+    """Whether this goes on the document of the part before it."""
+
+
+def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part]:
+    """The documents of one raw text file, streamed; a document above a million characters comes in several parts."""
+    patterns: list[re.Pattern[str]] = []
+    rest, continues = "\n", False
+    for block in line_blocks(path, errors):
+        if "\r" in block:
+            block = block.replace("\r\n", "\n").replace("\r", "\n")
+        patterns = patterns or _patterns(domain, block)
+        *documents, rest = _split(rest + block, patterns)
+        for text in documents:
+            if text.strip():
+                yield Part(text, domain, continues)
+            continues = False
+        while len(rest) > MAX_DOCUMENT:
+            cut = rest.rfind("\n", 1, MAX_DOCUMENT) + 1 or rest.rfind(" ", 1, MAX_DOCUMENT) + 1 or MAX_DOCUMENT
+            yield Part(rest[:cut], domain, continues)
+            # The line end stays in front, so that a mark at the start of the next line is seen as one.
+            rest, continues = rest[cut - 1 if rest[cut - 1] == "\n" else cut :], True
+    if rest.strip():
+        yield Part(rest, domain, continues)
+
+
+def _patterns(domain: str, start: str) -> list[re.Pattern[str]]:
+    """How to split a file, judged by its first block."""
+    if SEPARATOR in start and SEPARATOR_LINE.search(start):
+        return [_SEPARATORS]
+    if domain in ARTICLE_DOMAINS:
+        return [_WIKITEXT_ARTICLES if _WIKITEXT_TITLE.search(start) else _ARTICLES]
+    return [_PASSAGES, _FILE_MARKS]
+
+
+def _split(text: str, patterns: list[re.Pattern[str]]) -> list[str]:
+    documents = patterns[0].split(text)
+    if len(patterns) > 1 and "= = = " in text:
+        documents = [part for document in documents for part in patterns[1].split(document)]
+    return documents
+
+
+def split_record(text: str, domain: str) -> Iterator[Part]:
+    """One record as a document; a separator line inside it, which a corpus file could not hold, splits it."""
+    texts = SEPARATOR_LINE.split(text) if SEPARATOR in text else [text]
+    for whole in texts:
+        if whole.strip():
+            for number, piece in enumerate(bounded_pieces(whole)):
+                yield Part(piece, domain, number > 0)

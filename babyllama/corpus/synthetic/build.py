@@ -27,7 +27,6 @@ TRAIN_FOLDER = "babylm_10M_clean"
 DEV_FOLDER = "babylm_dev_clean"
 PAIRS_FOLDER = "blimp_synthetic"
 SEPARATOR = "<|endoftext|>"
-PAIRS_PER_PARADIGM = 200
 
 # Dev text: enough to measure a loss on, and no more than is useful, whatever the size of the corpus.
 _DEV_WORDS = (2_000, 500_000)
@@ -68,19 +67,21 @@ def synthesize(
     complexity: str = "medium",
     seed: int = 42,
     dev_fraction: float = 0.05,
+    pairs_per_paradigm: int = 200,
     progress: Callable[[int], None] | None = None,
 ) -> SyntheticReport:
     """Write English-like text from a seeded grammar below `output_dir`, with dev text and minimal pairs.
 
     `babylm_10M_clean/synthetic.train` gets at most `num_words` words (the last document ends early with a sentence),
     `babylm_dev_clean/synthetic.dev` a share `dev_fraction` of that from a random stream of its own, `blimp_synthetic/`
-    one BLiMP file per paradigm. The bytes depend on the arguments alone. A folder whose manifest and files match is
+    one BLiMP file of `pairs_per_paradigm` pairs per
+    paradigm. The bytes depend on the arguments alone. A folder whose manifest and files match is
     kept. `progress` is called with the number of words written so far.
 
     Raises DataError for arguments out of range and for a folder that holds anything this function did not write;
     nothing is written then. Memory does not grow with `num_words`.
     """
-    _check(num_words, complexity, seed, dev_fraction)
+    _check(num_words, complexity, seed, dev_fraction, pairs_per_paradigm)
     root = Path(output_dir)
     settings = {"complexity": complexity, "seed": seed}
     dev_words = min(max(round(num_words * dev_fraction), _DEV_WORDS[0]), _DEV_WORDS[1], num_words)
@@ -90,8 +91,8 @@ def synthesize(
 
     parts: dict[str, tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]] = {
         PAIRS_FOLDER: (
-            settings | {"pairs_per_paradigm": PAIRS_PER_PARADIGM},
-            lambda folder: _write_pairs(folder, complexity, seed),
+            settings | {"pairs_per_paradigm": pairs_per_paradigm},
+            lambda folder: _write_pairs(folder, complexity, seed, pairs_per_paradigm),
         ),
         DEV_FOLDER: (
             settings | {"num_words": dev_words, "split": "dev"},
@@ -134,7 +135,7 @@ def synthesize(
     )
 
 
-def _check(num_words: int, complexity: str, seed: int, dev_fraction: float) -> None:
+def _check(num_words: int, complexity: str, seed: int, dev_fraction: float, pairs_per_paradigm: int) -> None:
     problems = []
     if num_words < 1:
         problems.append(f"the number of words must be at least 1, not {num_words} (--num-tokens)")
@@ -144,6 +145,8 @@ def _check(num_words: int, complexity: str, seed: int, dev_fraction: float) -> N
         problems.append(f"the seed must not be negative, not {seed} (--seed)")
     if not 0 < dev_fraction <= 1:
         problems.append(f"the share of dev text must be above 0 and at most 1, not {dev_fraction}")
+    if pairs_per_paradigm < 1:
+        problems.append(f"there must be at least 1 pair per paradigm, not {pairs_per_paradigm}")
     if problems:
         raise DataError("cannot write synthetic text: " + "; ".join(problems) + ".")
 
@@ -210,9 +213,9 @@ def _write_text(
     return {"words": total, "documents": count, "bytes": path.stat().st_size}
 
 
-def _write_pairs(folder: Path, complexity: str, seed: int) -> dict[str, Any]:
+def _write_pairs(folder: Path, complexity: str, seed: int, pairs_per_paradigm: int) -> dict[str, Any]:
     paradigms = pairs = 0
-    for uid, text in write_pairs(PARADIGMS, complexity, seed, PAIRS_PER_PARADIGM):
+    for uid, text in write_pairs(PARADIGMS, complexity, seed, pairs_per_paradigm):
         (folder / f"{uid}.jsonl").write_text(text, encoding="utf-8", newline="\n")
         paradigms += 1
         pairs += text.count("\n")

@@ -51,9 +51,9 @@ VP f
   3 [verb intransitive f] [near] <NP.m place>
   4 [verb thing f] <THING.m>
   4 [verb animate f] <WHO.m>
-  3 [verb food f] <NP.m food>
+  4 [verb food f] <NP.m food>
   2 [verb place f] <NP.m place>
-  2 <GIVING f>
+  4 <GIVING f>
   1m [verb thing f] <THING.m> and [verb thing f] <NP.k thing>
   1r [verb thing f] <THING.m> [near] <NP.k place>
 GIVING f
@@ -75,7 +75,7 @@ PROPERTY
   3 <SUBJECT.n> [be n] [adj anim] .
   3 <NP.n thing> [be n] [adj thing] .
   1 <NP.n place> [be n] [adj place] .
-  1 <NP.n food> [be n] [adj food] .
+  2 <NP.n food> [be n] [adj food] .
   2m <SUBJECT.n> [be n] [adj anim] but <SUBJECT.m> [be m] [adj anim] .
 ATTRACTOR
   4 <NP.n anim> [near] <NP.m anim> <PREDICATE n> .
@@ -156,11 +156,16 @@ QUESTION
   2 which [noun anim m] [do n] <WHO.n> [verb animate base] ?
   2 which [noun anim n] <VP n> ?
   1 who [verb thing sg] <NP.m thing> ?
+  6 <WHY> [do n] <WHO.n> [verb intransitive base] ?
   3 [do n] <WHO.n> <VP base> ?
   2 [be n] <WHO.n> [adj anim] ?
   4 [have n] <WHO.n> ever <VP part> ?
   2 [have n] <WHO.n> [already] <VP part> ?
   1r what [do sg] A [f say base] that <WHO.m> [verb thing m] ?
+WHY
+  1 where
+  1 why
+  1 when
 SPEECH
   5 `` <QUESTION> '' [f ask sg] A .
   1 `` <QUESTION> '' [f ask sg] [det sg] [noun person sg] .

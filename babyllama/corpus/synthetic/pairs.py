@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from babyllama.corpus.synthetic.grammar import TENSES, grammar
@@ -19,7 +20,9 @@ from babyllama.corpus.synthetic.vocabulary import COMPLEXITIES, SPLITS, vocabula
 from babyllama.corpus.synthetic.worlds import World, world
 
 # Words of text, drawn like a corpus, that say how frequent each word is.
-_REFERENCE_WORDS = 150_000
+_REFERENCE_WORDS = 500_000
+# A pair has no word rarer than this in the sample.
+_LEAST_COUNT = 20
 _ATTEMPTS_PER_PAIR = 40
 _TOKEN = re.compile(r"[\w']+|[^\w\s]")
 
@@ -113,19 +116,20 @@ def write_pairs(
             yield paradigm.uid, "\n".join(lines) + "\n"
 
 
+@cache
 def _log_frequencies(complexity: str) -> dict[str, float]:
     counts: Counter[str] = Counter()
     for document in stories(complexity, "reference"):
         counts.update(_TOKEN.findall(document))
         if counts.total() >= _REFERENCE_WORDS:
-            return {word: math.log(count) for word, count in counts.items()}
+            return {word: math.log(count) for word, count in counts.items() if count >= _LEAST_COUNT}
     raise AssertionError("the stream of stories never ends")
 
 
 def unigram_preference(good: str, bad: str, logs: dict[str, float]) -> int:
     """1 where the words of `good` are more probable under a unigram model, -1 where those of `bad` are, 0 for a tie."""
     more, fewer = Counter(_TOKEN.findall(good)), Counter(_TOKEN.findall(bad))
-    difference = sum(logs.get(word, 0.0) * (more[word] - fewer[word]) for word in (more | fewer))
+    difference = sum(logs[word] * (more[word] - fewer[word]) for word in (more | fewer))
     return 0 if abs(difference) < 1e-9 else int(math.copysign(1, difference))
 
 
@@ -138,6 +142,8 @@ def _balanced(
         try:
             pair = paradigm.make(Scene(complexity, rng))
         except Unfit:
+            continue
+        if not logs.keys() >= {*_TOKEN.findall(pair.good), *_TOKEN.findall(pair.bad)}:
             continue
         side = unigram_preference(pair.good, pair.bad, logs)
         wanted = count // 2 if side else count

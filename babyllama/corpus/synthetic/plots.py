@@ -34,7 +34,7 @@ OPEN
 WISH
   2 A [f want sg] to find the [adj thing] X .
   1 more than anything , A [f want sg] some Xs .
-  1 `` i need a new plan , '' [f say sg] A .
+  1 `` i need a good plan , '' [f say sg] A .
   1 A [f dream sg] about that X every night .
 LOSE
   2 one day A [f lose sg] the X .
@@ -76,7 +76,7 @@ TALK
   1 `` why not ? '' [f say sg] B .
 TRY
   2 A [f try sg] again and again .
-  1 A [f ask sg] B for a bit of luck .
+  1 A [f ask sg] B for a little luck .
   1 B [f have sg] an idea .
   1 it [be sg] not easy for A .
 BARTER

@@ -6,6 +6,9 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
+from operator import getitem, itemgetter
+from typing import NamedTuple
 
 from babyllama.corpus.synthetic.grammar import MARKERS, PRONOUNS, TENSES, Skeleton, grammar
 from babyllama.corpus.synthetic.vocabulary import SPLITS, vocabulary
@@ -17,7 +20,15 @@ _TELL_SKELETONS = 1600
 _GENDERS = ("male", "female")
 _SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
 
-Bank = dict[str, list[Skeleton]]
+
+class _Sentence(NamedTuple):
+    """A skeleton made ready: its template, and what fetches the tables of its keys from a world in one call."""
+
+    template: str
+    tables: Callable[[World], tuple[list[str], ...]]
+
+
+Bank = dict[str, list[_Sentence]]
 
 
 def stories(complexity: str, stream: str) -> Iterator[str]:
@@ -35,37 +46,33 @@ def stories(complexity: str, stream: str) -> Iterator[str]:
         place = world(complexity, topics[int(draw() * len(topics))], int(draw() * len(SPLITS)))
         genders = int(draw() * 2), int(draw() * 2)
         bank = banks[TENSES[int(draw() * 2)], *genders]
-        plot = plots[int(draw() * len(plots))]
 
-        sentences: list[Skeleton] = []
-        for beat in plot:
-            skeletons = bank[beat]
-            for _ in range(1 + int(draw() * 4) if beat == "*" else 1):
-                sentences.append(skeletons[int(draw() * len(skeletons))])
+        sentences: list[_Sentence] = []
+        for beat in plots[int(draw() * len(plots))]:
+            choices = bank[beat]
+            sentences.append(choices[int(draw() * len(choices))])
+            if beat == "*":
+                sentences += [choices[int(draw() * len(choices))] for _ in range(int(draw() * 4))]
         yield _fill(place, sentences, genders, rng).replace(" \n ", "\n")
 
 
 def fill(place: World, skeleton: Skeleton, rng: random.Random) -> str:
     """The text of one skeleton in the world `place`, with participants of its own."""
     genders = rng.randrange(2), rng.randrange(2)
-    return _fill(place, [_with_pronouns(skeleton, dict(zip("AB", genders, strict=True)))], genders, rng)
+    return _fill(place, [_ready(skeleton, genders)], genders, rng)
 
 
-def _fill(place: World, skeletons: list[Skeleton], genders: tuple[int, int], rng: random.Random) -> str:
-    templates: list[str] = []
-    keys: list[str] = []
-    for template, slots in skeletons:
-        templates.append(template)
-        keys += slots
-    words = [place[key][byte] for key, byte in zip(keys, rng.randbytes(len(keys)), strict=True)]
-    text = " ".join(templates) % tuple(words)
+def _fill(place: World, sentences: list[_Sentence], genders: tuple[int, int], rng: random.Random) -> str:
+    tables = [table for sentence in sentences for table in sentence.tables(place)]
+    words = tuple(map(getitem, tables, rng.randbytes(len(tables))))
+    text = " ".join([sentence.template for sentence in sentences]) % words
     for marker, word in _cast(place, genders, rng.random):
         text = text.replace(marker, word)
     return text
 
 
 @cache
-def _banks(complexity: str) -> dict[tuple[str, int, int], Bank]:
+def _banks(complexity: str) -> dict[tuple[str | int, ...], Bank]:
     """Skeletons of every beat, by tense and by the genders of A and B, whose pronouns are filled in.
 
     They are a fixed sample of what the grammar derives, the same for every stream.
@@ -73,26 +80,30 @@ def _banks(complexity: str) -> dict[tuple[str, int, int], Bank]:
     rng = random.Random(f"skeletons {complexity}")
     rules = grammar(complexity)
     names = sorted({beat for plot in rules.plots for beat in plot} - {"*", "/"})
-    banks: dict[tuple[str, int, int], Bank] = {}
+    banks: dict[tuple[str | int, ...], Bank] = {}
     for tense in TENSES:
         bank = {name: [rules.derive(rng, f"<{name}>", tense) for _ in range(_BEAT_SKELETONS)] for name in names}
         bank["*"] = [rules.derive(rng, "<TELL>", tense) for _ in range(_TELL_SKELETONS)]
         bank["/"] = [Skeleton("\n", ())]
-        for a in (0, 1):
-            for b in (0, 1):
-                banks[tense, a, b] = {
-                    name: [_with_pronouns(skeleton, {"A": a, "B": b}) for skeleton in skeletons]
-                    for name, skeletons in bank.items()
-                }
+        for genders in product((0, 1), repeat=2):
+            banks[tense, *genders] = {
+                name: [_ready(skeleton, genders) for skeleton in skeletons] for name, skeletons in bank.items()
+            }
     return banks
 
 
-def _with_pronouns(skeleton: Skeleton, genders: dict[str, int]) -> Skeleton:
-    template = skeleton.template
-    for hero, gender in genders.items():
+def _ready(skeleton: Skeleton, genders: tuple[int, ...]) -> _Sentence:
+    """`skeleton` with the pronouns of A and B filled in."""
+    template, keys = skeleton
+    for hero, gender in zip("AB", genders, strict=True):
         for word, forms in PRONOUNS.items():
             template = template.replace(MARKERS[f"{hero}.{word}"], forms[gender])
-    return Skeleton(template, skeleton.keys)
+    if len(keys) > 1:
+        return _Sentence(template, itemgetter(*keys))
+    if not keys:
+        return _Sentence(template, lambda place: ())
+    # itemgetter of a single key returns no tuple.
+    return _Sentence(template, lambda place: (place[keys[0]],))
 
 
 def _cast(place: World, genders: tuple[int, int], draw: Callable[[], float]) -> list[tuple[str, str]]:

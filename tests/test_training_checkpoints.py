@@ -13,7 +13,7 @@ from training_world import tiny_model, tiny_run
 from babyllama.artifacts import RunPaths
 from babyllama.errors import CheckpointError, RunError, TrainingError
 from babyllama.training import checkpoints, newest_checkpoint
-from babyllama.training.losses_csv import COLUMNS, LossesFile, read_rows
+from babyllama.training.rows_file import LOSS_COLUMNS, RowsFile, read_rows
 from babyllama.training.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, crossed
 
 pytestmark = pytest.mark.integration
@@ -205,15 +205,15 @@ def test_word_checkpoints_are_models_ready_to_upload(tmp_path: Path, monkeypatch
 
 def test_losses_csv_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
-    file = LossesFile(path)
+    file = RowsFile(path)
     for step in (1, 2, 3, 4):
         file.append({"step": step, "epoch": step / 4, "train_loss": 1 / step, "learning_rate": 1e-4})
     with path.open("a") as handle:
         handle.write("5,1.25,12")
-    LossesFile(path, resume_step=2).append({"step": 3, "epoch": 0.75})
+    RowsFile(path, resume_step=2).append({"step": 3, "epoch": 0.75})
     rows = read_rows(path)
     assert [row["step"] for row in rows] == ["1", "2", "3"]
-    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert path.read_text().splitlines()[0] == ",".join(LOSS_COLUMNS)
     assert float(rows[1]["train_loss"]) == 0.5
 
 

@@ -17,7 +17,7 @@ from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 from babyllama.artifacts import RunPaths, read_json
 from babyllama.training import train
 from babyllama.training.batches import BatchPlan, EpochBatches
-from babyllama.training.losses_csv import read_rows
+from babyllama.training.rows_file import read_rows
 
 BLOCKS = 37
 """In steps of 12: three full ones and one of a single block, for which the second process has nothing to do."""
@@ -35,7 +35,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {**common, "folder": str(root / "muon"), "sections": muon},
         # 40 blocks: CountingBlocks' own number.
         {**common, "blocks": 40, "folder": str(root / "whole"), "dropout": 0.1},
-        {**common, "blocks": 40, "folder": str(root / "stopped"), "dropout": 0.1, "signal_at_block": 15, "only_rank": 1},
+        {
+            **common,
+            "blocks": 40,
+            "folder": str(root / "stopped"),
+            "dropout": 0.1,
+            "signal_at_block": 15,
+            "only_rank": 1,
+        },
         {**common, "blocks": 40, "folder": str(root / "stopped"), "dropout": 0.1, "resume": "newest"},
     ]
     with socket.socket() as probe:
@@ -75,9 +82,7 @@ def one_process(folder: Path, **optimization: Any) -> RunPaths:
 
 @pytest.mark.integration
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "optimization"), [("plain", {}), ("muon", {"optimizer": "muon", "ema_decay": 0.5})]
-)
+@pytest.mark.parametrize(("name", "optimization"), [("plain", {}), ("muon", {"optimizer": "muon", "ema_decay": 0.5})])
 def test_losses_and_weights_are_those_of_one_process(
     two: Path, tmp_path: Path, name: str, optimization: dict[str, Any]
 ) -> None:

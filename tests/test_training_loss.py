@@ -148,8 +148,8 @@ def test_parity_with_the_family_s_own_loss_and_gradients(family: str, tied: bool
     own.loss.backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters()}
     model.zero_grad()
-    with training_forward(model, LossOptions()) as fused:
-        assert fused
+    with training_forward(model, LossOptions()) as installed:
+        assert installed.fused
         sums = model(**inputs)
         (sums["objective"] / targets).backward()
     assert abs(float(sums["cross_entropy"]) / targets - own.loss.item()) < 1e-5
@@ -171,8 +171,8 @@ def test_a_family_that_changes_its_logits_is_trained_unfused() -> None:
     inputs.pop("targets")
     with torch.no_grad():
         logits = model(input_ids=inputs["input_ids"]).logits
-    with training_forward(model, LossOptions()) as fused:
-        assert not fused
+    with training_forward(model, LossOptions()) as installed:
+        assert not installed.fused
         sums = model(**inputs)
     expected = plain_cross_entropy(logits.flatten(0, 1), next_token_targets(inputs["labels"]), LossOptions())
     torch.testing.assert_close(sums["cross_entropy"], expected.cross_entropy)

@@ -11,7 +11,7 @@ from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from babyllama.training.batches import BatchPlan, EpochBatches
-from babyllama.training.losses_csv import read_rows
+from babyllama.training.rows_file import read_rows
 from babyllama.training.schedule import Schedule
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

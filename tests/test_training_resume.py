@@ -15,7 +15,7 @@ from training_world import tiny_run
 
 from babyllama.artifacts import RunPaths
 from babyllama.training.checkpoints import checkpoints_by_step
-from babyllama.training.losses_csv import read_rows
+from babyllama.training.rows_file import read_rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from babyllama.training.checkpoints import newest_checkpoint
     from babyllama.training.interruption import TrainingInterrupted
-    from babyllama.training.run import TrainingResult, train
+    from babyllama.training.result import TrainingResult
+    from babyllama.training.run import train
 
 __all__ = ["TrainingInterrupted", "TrainingResult", "newest_checkpoint", "train"]
 
 _HOMES = {
     "train": "run",
-    "TrainingResult": "run",
+    "TrainingResult": "result",
     "newest_checkpoint": "checkpoints",
     "TrainingInterrupted": "interruption",
 }

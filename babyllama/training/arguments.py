@@ -71,7 +71,12 @@ def training_arguments(
     }
     if device.type == "cpu" and plan.devices > 1:
         values["ddp_backend"] = "gloo"
-    return SingleDeviceArguments(**values)
+    arguments = SingleDeviceArguments(**values)
+    if device.type == "cuda" and device.index is not None and plan.devices == 1:
+        # The Trainer always takes the first GPU; the one that was asked for goes where it keeps its choice.
+        torch.cuda.set_device(device)
+        arguments.__dict__["_setup_devices"] = device
+    return arguments
 
 
 def batch_plan(config: Config, *, num_blocks: int, devices: int, micro_batch: int | None = None) -> BatchPlan:

@@ -42,8 +42,7 @@ class StepControl(TrainerCallback):
             control.should_save = control.should_training_stop = True
         parts.state.tokens_seen += parts.step_tokens
         parts.state.words_seen += parts.step_words
-        learning_rate = next(group["lr"] for group in kwargs["optimizer"].param_groups if "betas" in group)
-        parts.guard.step(step, learning_rate, now=control.should_log or control.should_save)
+        parts.guard.step(step, now=control.should_log or control.should_save)
         if parts.average is not None:
             parts.average.update(kwargs["model"], step)
         parts.clock.tick()

@@ -30,6 +30,14 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"{_PREFIX}{step}"
 
 
+def step_of(path: Path) -> int:
+    """The step of the checkpoint folder `path`; CheckpointError when its name gives none."""
+    match = re.fullmatch(rf"{_PREFIX}(\d+)", path.resolve().name)
+    if match is None:
+        raise CheckpointError(f"{path} is not a {_PREFIX}<step> folder, which training can go on from.")
+    return int(match.group(1))
+
+
 def saving_folder(folder: Path) -> Path:
     """Hidden folder below `folder` in which a checkpoint is put together."""
     return folder / _SAVING

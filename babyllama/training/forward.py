@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,17 +26,27 @@ from babyllama.training.loss import (
 )
 
 
-@contextlib.contextmanager
-def training_forward(model: Any, options: LossOptions) -> Iterator[bool]:
-    """Within the block `model(input_ids, labels=..., document_ids=...)` returns {"objective", "cross_entropy"} sums.
+@dataclass
+class TrainingForward:
+    """What `training_forward` has installed."""
 
-    Yields whether the fused loss is in use: it is when it agrees with the model's own logits on a probe, so that a
-    family that does something to its logits (scaling, soft caps) is trained on what it computes, unfused.
-    """
+    fused: bool
+    """Whether the fused loss is in use: it is when the output layer on the last hidden states gives the model's own
+    logits on a probe, so that a family that scales or caps its logits is trained on what it computes, unfused."""
+    options: LossOptions
+
+    def compile_loss(self) -> None:
+        """Compile the loss from the next call on."""
+        self.options = replace(self.options, compile=True)
+
+
+@contextlib.contextmanager
+def training_forward(model: Any, options: LossOptions) -> Iterator[TrainingForward]:
+    """Within the block `model(input_ids, labels=..., document_ids=...)` returns {"objective", "cross_entropy"} sums."""
     original: Callable[..., Any] = model.forward
     previous = model.__dict__.get("forward")
     with fused_gptj_attention(model):
-        fused = _fused_agrees(model)
+        installed = TrainingForward(_fused_agrees(model), options)
 
         def forward(
             self: Any,
@@ -50,15 +61,16 @@ def training_forward(model: Any, options: LossOptions) -> Iterator[bool]:
             if document_ids is not None:
                 implementation = self.config._attn_implementation
                 kwargs["attention_mask"] = document_mask(document_ids, implementation, _compute_dtype(self))
-            return _loss_sums(self, original, fused, options, input_ids, labels, position_ids, kwargs)
+            return _loss_sums(self, original, installed, input_ids, labels, position_ids, kwargs)
 
         model.forward = types.MethodType(forward, model)
         try:
-            yield fused
+            yield installed
         finally:
             # Mixed precision wraps the forward once more; dropping the attribute uncovers the class's own.
             model.__dict__.pop("forward", None)
             model.__dict__.pop("_original_forward", None)
+            model.__dict__.pop("_is_accelerate_prepared", None)
             if previous is not None:
                 model.forward = previous
 
@@ -66,8 +78,7 @@ def training_forward(model: Any, options: LossOptions) -> Iterator[bool]:
 def _loss_sums(
     model: Any,
     original: Callable[..., Any],
-    fused: bool,
-    options: LossOptions,
+    installed: TrainingForward,
     input_ids: Tensor | None,
     labels: Tensor,
     position_ids: Tensor | None,
@@ -75,12 +86,12 @@ def _loss_sums(
 ) -> dict[str, Tensor]:
     targets = next_token_targets(labels)
     inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False, **kwargs}
-    if fused:
+    if installed.fused:
         hidden_BTD = model.base_model(**inputs).last_hidden_state
         head = model.get_output_embeddings()
-        sums = fused_linear_cross_entropy(hidden_BTD.flatten(0, 1), head.weight, head.bias, targets, options)
+        sums = fused_linear_cross_entropy(hidden_BTD.flatten(0, 1), head.weight, head.bias, targets, installed.options)
     else:
-        sums = plain_cross_entropy(original(**inputs).logits.flatten(0, 1), targets, options)
+        sums = plain_cross_entropy(original(**inputs).logits.flatten(0, 1), targets, installed.options)
     return {"objective": sums.objective, "cross_entropy": sums.cross_entropy}
 
 

@@ -22,6 +22,7 @@ class LossGuard:
     def __init__(self, checkpoints: Path, *, immediate: bool, fp16: bool) -> None:
         self._checkpoints, self._immediate, self._fp16 = checkpoints, immediate, fp16
         self.gradient_norm: Any = None
+        self.learning_rate = 0.0
         self._loss: Any = None
         self._waiting: tuple[int, float, Any, Any] | None = None
 
@@ -29,11 +30,11 @@ class LossGuard:
         """One micro-batch's part of the current step's loss."""
         self._loss = loss if self._loss is None else self._loss + loss
 
-    def step(self, step: int, learning_rate: float, *, now: bool) -> None:
+    def step(self, step: int, *, now: bool) -> None:
         """The step has been taken; raises TrainingError when a finished step was not finite."""
         if self._waiting is not None:
             self._check(*self._waiting)
-        self._waiting = (step, learning_rate, self._loss, self.gradient_norm)
+        self._waiting = (step, self.learning_rate, self._loss, self.gradient_norm)
         self._loss = None
         if now or self._immediate:
             self.check_now()
@@ -44,7 +45,7 @@ class LossGuard:
             self._check(*self._waiting)
             self._waiting = None
 
-    def scale_collapsed(self, step: int, scale: float) -> None:
+    def check_scale(self, step: int, scale: float) -> None:
         """fp16 halves its loss scale at every overflow; below 1 no step has fitted for a long time."""
         if scale < 1:
             raise TrainingError(

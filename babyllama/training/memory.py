@@ -20,6 +20,11 @@ def peak_memory_bytes(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Is this how torch says that memory is exhausted, on a GPU or in the CPU's allocator?"""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def out_of_memory(config: Config, plan: BatchPlan, device: torch.device) -> TrainingError:
     """The advice for a GPU that is too small, with this run's numbers."""
     training = config.training

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from babyllama.training.console import Progress, note
-from babyllama.training.losses_csv import LossesFile
+from babyllama.training.rows_file import RowsFile
 from babyllama.training.state import Clock, RunState
 
 _SPIKE_NATS = 1.0
@@ -22,7 +22,7 @@ class Recorder:
         state: RunState,
         clock: Clock,
         *,
-        file: LossesFile | None,
+        file: RowsFile | None,
         progress: Progress | None,
         total_steps: int,
         device: torch.device,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class RunParts:
     """Tokens of the current step, over all devices."""
     step_words: int = 0
     """Words of the current step, over all devices."""
+    tell: Callable[[dict[str, float]], None] = field(default=lambda values: None)
+    """Reports values to the trackers."""
 
 
 class LanguageModelTrainer(Trainer):
@@ -149,7 +151,9 @@ class LanguageModelTrainer(Trainer):
 
     def _get_learning_rate(self) -> float:
         # The AdamW groups', which every optimizer has; Muon's matrices follow the same schedule from another peak.
-        return next(group["lr"] for group in self.optimizer.param_groups if "betas" in group)
+        rate = next(group["lr"] for group in self.optimizer.param_groups if "betas" in group)
+        self.parts.guard.learning_rate = rate
+        return rate
 
     # -----------------------------------------------------------------------------------------------------------------
     # Evaluation and records
@@ -192,6 +196,8 @@ class LanguageModelTrainer(Trainer):
             # Our own sum: unlike the Trainer's, it goes on across a resume.
             total = self.parts.recorder.loss_sum.reshape(1)
             mean = float(self.accelerator.gather(total).mean()) if self.args.world_size > 1 else float(total)
+            if self.accelerator.scaler is not None:
+                self.parts.guard.check_scale(self.state.global_step, self.accelerator.scaler.get_scale())
             logs = self.parts.recorder.row(self.state.global_step, self.state.epoch, mean, logs)
         super().log(logs)
 

@@ -1,4 +1,4 @@
-"""losses.csv: one row every `logging_steps`, and at each evaluation; never a row twice, never one missing.
+"""CSV files that grow with a run: never a row twice, never one missing.
 
 A row reaches the disk before the checkpoint of its step does. Resuming cuts the file back to the checkpoint's step, so
 the rows after a kill are the rows of a run that was left alone.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from babyllama.artifacts import write_text
 from babyllama.errors import TrainingError
 
-COLUMNS = (
+LOSS_COLUMNS = (
     "step",
     "epoch",
     "tokens_seen",
@@ -25,20 +26,31 @@ COLUMNS = (
     "learning_rate",
     "tokens_per_second",
 )
+"""Columns of losses.csv."""
+
+_FORMATS = {
+    # Nine digits name an fp32 number exactly, so that two runs can be compared by their files.
+    "train_loss": ".9g",
+    "eval_loss": ".9g",
+    "epoch": ".4f",
+    "learning_rate": ".6g",
+    "tokens_per_second": ".1f",
+    "accuracy": ".6f",
+}
 
 
-class LossesFile:
-    """Writer of one run's losses.csv; only the first process has one."""
+class RowsFile:
+    """Writer of one such file; only the first process has one. The first column is `step`."""
 
-    def __init__(self, path: Path, resume_step: int | None = None) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] = LOSS_COLUMNS, *, resume_step: int | None = None) -> None:
         """Start the file anew, or keep its rows up to and including `resume_step`."""
-        self.path = path
+        self.path, self.columns = path, columns
         kept = [] if resume_step is None else [row for row in read_rows(path) if int(row["step"]) <= resume_step]
-        write_text(path, _lines([list(COLUMNS), *([row[name] for name in COLUMNS] for row in kept)]))
+        write_text(path, _lines([list(columns), *([row.get(name, "") for name in columns] for row in kept)]))
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add `row` in one write and flush it to disk."""
-        line = _lines([[_text(name, row.get(name)) for name in COLUMNS]])
+        """Add `row` in one write."""
+        line = _lines([[_text(name, row.get(name)) for name in self.columns]])
         try:
             with self.path.open("a", encoding="utf-8", newline="") as handle:
                 handle.write(line)
@@ -50,7 +62,7 @@ class LossesFile:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The whole rows of a losses.csv, as text by column; a last line cut off by a kill is left out."""
+    """The whole rows of such a file, as text by column; a last line cut off by a kill is left out."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8")
@@ -62,15 +74,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if name in ("train_loss", "eval_loss"):
-        # Nine digits name an fp32 number exactly, so that two runs can be compared by their files.
-        return f"{value:.9g}" if math.isfinite(value) else str(value)
-    if name == "epoch":
-        return f"{value:.4f}"
-    if name == "learning_rate":
-        return f"{value:.6g}"
-    if name == "tokens_per_second":
-        return f"{value:.1f}"
+    if isinstance(value, float) and math.isfinite(value) and name in _FORMATS:
+        return format(value, _FORMATS[name])
     return str(value)
 
 

@@ -1,0 +1,80 @@
+"""torch.compile, where it pays: the model's blocks and the loss, each compiled once and used in every layer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import Any
+
+import torch
+
+from babyllama.config import Config
+from babyllama.training.batches import BatchPlan
+from babyllama.training.console import duration, note
+
+_COST_SECONDS = {"cpu": 60.0, "cuda": 45.0}
+"""Usual compile time of one block and the loss, forward and backward."""
+_GAIN = 0.2
+"""Part of the time that compiling usually saves."""
+
+
+def missing_compiler(device: torch.device) -> str | None:
+    """Why nothing can be compiled for `device` here; None when it can."""
+    if device.type == "cpu" and not (os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")):
+        return "torch.compile on a CPU needs a C++ compiler (g++ or clang++), and there is none"
+    if device.type == "mps":
+        return "torch.compile for training on MPS is not mature"
+    return None
+
+
+def wanted(model: Any, config: Config, plan: BatchPlan, device: torch.device, total_steps: int) -> bool:
+    """Whether to compile: as configured, or for `auto` when the run is long enough to pay the compile time back."""
+    asked = config.training.torch_compile
+    if asked is False:
+        return False
+    reason = missing_compiler(device)
+    if reason is not None:
+        if asked is True:
+            note(f"warning: training.torch_compile is on, but {reason}: training without it")
+        return False
+    if asked is True:
+        return True
+    step = micro_batch_seconds(model, plan, device) * plan.accumulation
+    saved, cost = _GAIN * step * total_steps, _COST_SECONDS.get(device.type, 60.0)
+    compiles = saved > 2 * cost
+    note(
+        f"torch_compile auto: {'on' if compiles else 'off'} (about {duration(saved)} to gain in a run of "
+        f"{duration(step * total_steps)}, {duration(cost)} to compile)"
+    )
+    return compiles
+
+
+def micro_batch_seconds(model: Any, plan: BatchPlan, device: torch.device) -> float:
+    """Seconds of one forward and backward pass in fp32, after one to warm up; weights and random state stay as they are."""
+    model.to(device)
+    ids = torch.full((plan.micro_batch, plan.seq_length), 3, device=device)
+    seconds = 0.0
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for _ in range(2):
+            began = time.perf_counter()
+            model(input_ids=ids, labels=ids)["objective"].backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds = time.perf_counter() - began
+    model.zero_grad(set_to_none=True)
+    return seconds
+
+
+def compile_blocks(model: Any) -> None:
+    """Compile each transformer block in place. All blocks share one graph, so the cost does not grow with depth."""
+    # Full and last micro-batch, with and without mask, training and evaluation: more kinds than the default of 8 allows.
+    torch._dynamo.config.recompile_limit = max(32, torch._dynamo.config.recompile_limit)
+    for block in transformer_blocks(model):
+        block.compile()
+
+
+def transformer_blocks(model: Any) -> list[torch.nn.Module]:
+    """The repeated blocks of a causal model: its longest ModuleList."""
+    lists = [list(module) for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    return max(lists, key=len, default=[])

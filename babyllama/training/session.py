@@ -1,0 +1,219 @@
+"""One session of a run: everything is built from the configuration, trained to the end or the interruption, written."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from babyllama.artifacts import RunPaths, write_json
+from babyllama.config import Config
+from babyllama.dataset import sample_blocks
+from babyllama.device import Precision
+from babyllama.errors import TrainingError
+from babyllama.training import checkpoints, compiling, micro_batch
+from babyllama.training.arguments import batch_plan, training_arguments
+from babyllama.training.average import WeightAverage
+from babyllama.training.batches import BatchPlan, Blocks
+from babyllama.training.best import BestModel, best_folder
+from babyllama.training.console import Progress, note
+from babyllama.training.decisions import Decisions
+from babyllama.training.forward import training_forward
+from babyllama.training.guards import LossGuard
+from babyllama.training.interruption import Interruption, TrainingInterrupted
+from babyllama.training.loss import LossOptions
+from babyllama.training.minimal_pairs import CURVE_COLUMNS, MinimalPairCurve
+from babyllama.training.processes import process_index
+from babyllama.training.recorder import Recorder
+from babyllama.training.result import TrainingResult, say_result, training_result
+from babyllama.training.rows_file import RowsFile
+from babyllama.training.saving import save_model_folder
+from babyllama.training.schedule import Schedule
+from babyllama.training.state import Clock, RunState
+from babyllama.training.trackers import prepare_trackers
+from babyllama.training.trainer import LanguageModelTrainer, RunParts
+from babyllama.training.words_seen import WordCheckpoints
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `train` was given, and the machine it found."""
+
+    config: Config
+    model: Any
+    tokenizer: Any
+    train_dataset: Blocks
+    eval_dataset: Blocks | None
+    paths: RunPaths
+    device: torch.device
+    precision: Precision
+    devices: int
+    quiet: bool
+
+    def plan(self, decisions: Decisions) -> BatchPlan:
+        """The arithmetic of steps, once the micro-batch is decided."""
+        return batch_plan(
+            self.config,
+            num_blocks=len(self.train_dataset),
+            devices=self.devices,
+            micro_batch=decisions.micro_batch if self.config.training.batch_size == "auto" else None,
+        )
+
+    def check_data(self) -> None:
+        """Raise unless there are blocks and the model has a row for each of their tokens."""
+        for key, blocks in (("data.train_path", self.train_dataset), ("data.eval_path", self.eval_dataset)):
+            if blocks is None:
+                continue
+            if len(blocks) == 0:
+                raise TrainingError(
+                    f"{key}: the text fills no block of data.seq_length = {self.config.data.seq_length} tokens. "
+                    "Use more text or a shorter seq_length."
+                )
+            blocks.check(model_vocab_size=self.model.get_input_embeddings().weight.shape[0])
+
+
+def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> TrainingResult:
+    """Train from `checkpoint` (or the start) to the end."""
+    config, model, training = job.config, job.model, job.config.training
+    options = LossOptions(config.optimization.label_smoothing, config.optimization.z_loss)
+    with training_forward(model, options) as forward, Interruption() as interruption:
+        if training.batch_size == "auto" and decisions.micro_batch is None:
+            decisions.micro_batch = micro_batch.choose(model, config, job.devices, job.device, job.precision)
+        plan = job.plan(decisions)
+        schedule = Schedule.from_config(config, plan.total_steps(training.num_epochs, training.max_steps))
+        if not job.quiet:
+            _announce(plan, schedule)
+        if decisions.compile is None or training.torch_compile != "auto":
+            decisions.compile = compiling.wanted(model, config, plan, job.device, schedule.total_steps)
+        if decisions.compile:
+            compiling.compile_blocks(model)
+            forward.compile_loss()
+        report_to = prepare_trackers(config, job.paths, decisions) if process_index() == 0 else []
+        decisions.store(job.paths)
+
+        arguments = training_arguments(
+            config,
+            output_dir=job.paths.checkpoints,
+            device=job.device,
+            precision=job.precision,
+            plan=plan,
+            report_to=report_to,
+        )
+        step = None if checkpoint is None else checkpoints.step_of(checkpoint)
+        parts = _parts(job, plan, schedule, checkpoint, step, interruption)
+        trainer = LanguageModelTrainer(model, arguments, parts, _callbacks(job, parts, step))
+        parts.tell = trainer.log
+        if config.optimization.ema_decay is not None:
+            parts.average = WeightAverage(model, config.optimization.ema_decay)
+            if checkpoint is not None:
+                parts.average.load(checkpoint)
+        _run(trainer, parts, checkpoint, step)
+        if trainer.state.global_step < schedule.total_steps:
+            message = f"stopped after step {trainer.state.global_step}; continue with --resume_from_checkpoint"
+            note(message)
+            raise TrainingInterrupted(interruption.signal_number or 15, message)
+        result = training_result(
+            model,
+            parts,
+            steps=trainer.state.global_step,
+            precision=job.precision,
+            compiled=bool(decisions.compile),
+            device=job.device,
+            resumed_from_step=step,
+        )
+        if trainer.args.should_save:
+            _write_final(job, parts)
+            write_json(job.paths.metrics, asdict(result))
+            if not job.quiet:
+                say_result(result)
+        trainer.accelerator.wait_for_everyone()
+    return result
+
+
+def _announce(plan: BatchPlan, schedule: Schedule) -> None:
+    note(plan.describe())
+    note(f"{plan.num_blocks:,} blocks, {plan.steps_per_epoch:,} steps per epoch, {schedule.total_steps:,} steps in all")
+    warning = schedule.warning()
+    if warning:
+        note(f"warning: {warning}")
+
+
+def _parts(
+    job: Job,
+    plan: BatchPlan,
+    schedule: Schedule,
+    checkpoint: Path | None,
+    step: int | None,
+    interruption: Interruption,
+) -> RunParts:
+    state = RunState() if checkpoint is None else RunState.restored(checkpoints.read_state(checkpoint))
+    clock = Clock(state)
+    main = process_index() == 0
+    recorder = Recorder(
+        state,
+        clock,
+        file=RowsFile(job.paths.losses, resume_step=step) if main else None,
+        progress=Progress(schedule.total_steps, step or 0, job.quiet) if main else None,
+        total_steps=schedule.total_steps,
+        device=job.device,
+    )
+    sample: list[int] = []
+    if job.eval_dataset is not None:
+        drawn = sample_blocks(job.eval_dataset, job.config.data.eval_samples, job.config.training.seed)  # type: ignore[arg-type]
+        sample = drawn.tolist()
+    return RunParts(
+        config=job.config,
+        plan=plan,
+        schedule=schedule,
+        train_blocks=job.train_dataset,
+        eval_blocks=job.eval_dataset,
+        eval_indices=sample,
+        checkpoints=job.paths.checkpoints,
+        state=state,
+        clock=clock,
+        recorder=recorder,
+        guard=LossGuard(job.paths.checkpoints, immediate=job.device.type == "cpu", fp16=job.precision.name == "fp16"),
+        interruption=interruption,
+    )
+
+
+def _callbacks(job: Job, parts: RunParts, step: int | None) -> list[Any]:
+    training = job.config.training
+    callbacks: list[Any] = []
+    if training.word_checkpoints:
+        callbacks.append(WordCheckpoints(parts, job.tokenizer))
+    if training.keep_best and job.eval_dataset is not None:
+        callbacks.append(BestModel(parts, job.tokenizer))
+    if training.blimp_every_words is not None:
+        path = job.paths.root / "blimp_curve.csv"
+        file = RowsFile(path, CURVE_COLUMNS, resume_step=step) if process_index() == 0 else None
+        callbacks.append(MinimalPairCurve(parts, job.tokenizer, job.config, training.blimp_every_words, file))
+    return callbacks
+
+
+def _run(trainer: LanguageModelTrainer, parts: RunParts, checkpoint: Path | None, step: int | None) -> None:
+    """Train to the end or to the interruption."""
+    if checkpoint is not None and step is not None and step >= parts.schedule.total_steps:
+        # All steps were taken before the kill; only the writing of final/ is left.
+        trainer._load_from_checkpoint(str(checkpoint))
+        trainer.state.global_step = step
+        note(f"{checkpoint} is the end of the run: nothing left to train")
+        return
+    if checkpoint is not None:
+        note(f"resuming after step {step} from {checkpoint}")
+    with parts.recorder.progress or contextlib.nullcontext():
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+
+def _write_final(job: Job, parts: RunParts) -> None:
+    best = best_folder(job.paths.checkpoints)
+    if job.config.training.keep_best and parts.state.best_step is not None and best.is_dir():
+        from transformers import AutoModelForCausalLM
+
+        note(f"final model: that of step {parts.state.best_step}, held-out loss {parts.state.best_eval_loss:.4f}")
+        save_model_folder(job.paths.final, AutoModelForCausalLM.from_pretrained(best), job.tokenizer)
+    else:
+        save_model_folder(job.paths.final, job.model, job.tokenizer, average=parts.average)

@@ -69,5 +69,4 @@ def run(args: argparse.Namespace) -> int:
 def _show(reports: list[dict[str, Any]]) -> None:
     from babyllama.reporting import evaluation_tables as tables
 
-    console = tables.make_console()
-    console.print(tables.benchmark_table(reports, ROWS))
+    tables.make_console().print(tables.benchmark_report(reports, ROWS))

@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
             show(report, title=len(args.models) > 1)
         if loaded.run is not None:
             refresh(loaded, say)
-    comparison = compare(kept) if len(kept) > 1 else {}
+    comparison = compare([report["model"] for report in reports], kept) if len(kept) > 1 else {}
     if args.json:
         value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
         print(json.dumps(value, indent=2, ensure_ascii=False))
@@ -142,14 +142,11 @@ def show(report: dict[str, Any], *, title: bool) -> None:
         console.rule(report["model"], align="left")
     for name, found in report["results"].items():
         if "paradigms" in found:
-            for table in tables.minimal_pair_tables(name, found):
-                console.print(table)
-                console.print()
-            console.print(tables.averages_line(found))
+            console.print(tables.minimal_pairs_report(name, found))
         elif name == "perplexity":
-            console.print(tables.perplexity_table(found))
+            console.print(tables.perplexity_report(found))
         elif name == "generation":
-            console.print(tables.generation_table(found))
+            console.print(tables.generation_report(found))
         console.print()
 
 
@@ -157,10 +154,7 @@ def show_comparison(comparison: dict[str, Any]) -> None:
     """Print the table of several models."""
     from babyllama.reporting import evaluation_tables as tables
 
-    console = tables.make_console()
-    for table in tables.comparison_tables(comparison):
-        console.print(table)
-        console.print()
+    tables.make_console().print(tables.comparison_report(comparison))
 
 
 class progress_bars:

@@ -16,8 +16,8 @@ LEVEL = 0.05
 """Differences with a corrected p below this are called supported."""
 
 
-def compare(kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Tables over models from the result objects of each (task name -> object), in the order given.
+def compare(models: Sequence[str], kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Tables over `models` from the result objects of each (task name -> object).
 
     `{"minimal_pairs": {set: {...}}, "perplexity": {...}}`; models that lack a task are left out of its table.
     """
@@ -27,10 +27,15 @@ def compare(kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         results = [found[name] for found in kept if isinstance(found.get(name), MinimalPairResults)]
         if len(results) > 1:
             value.setdefault("minimal_pairs", {})[name] = compare_minimal_pairs(results)
-    perplexities = [found["perplexity"] for found in kept if isinstance(found.get("perplexity"), PerplexityResult)]
-    if len(perplexities) > 1:
-        keys = ("perplexity", "bits_per_byte", "word_perplexity", "tokens")
-        value["perplexity"] = [{key: result.to_json()[key] for key in keys} for result in perplexities]
+    keys = ("perplexity", "bits_per_byte", "word_perplexity", "tokens", "documents", "bytes")
+    rows = [
+        {"model": model} | {key: found["perplexity"].to_json()[key] for key in keys}
+        for model, found in zip(models, kept, strict=True)
+        if isinstance(found.get("perplexity"), PerplexityResult)
+    ]
+    # Perplexities of different texts do not compare; the size of the text tells.
+    if len(rows) > 1 and len({(row["bytes"], row["documents"]) for row in rows}) == 1:
+        value["perplexity"] = rows
     return value
 
 

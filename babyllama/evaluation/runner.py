@@ -247,7 +247,5 @@ def _write(
         with atomic_file(folder / f"{stem}_predictions.jsonl") as lines:
             for row in found.predictions():
                 lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-        # Named .official so that readers of evaluation/*.json do not take it for a result.
-        write_text(
-            folder / f"{stem}_predictions.official", json.dumps(found.official_predictions(), ensure_ascii=False) + "\n"
-        )
+        # In a folder of its own, so that whoever reads evaluation/*.json as results does not meet it.
+        write_json(folder / "official" / f"{stem}_predictions.json", found.official_predictions())

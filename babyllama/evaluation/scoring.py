@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with (sequences done, sequences in all)."""
 
-_LOGIT_BYTES = 64 << 20
+_LOGIT_BYTES = 16 << 20
 _PROBE_TOLERANCE = 1e-3
 
 

@@ -20,7 +20,7 @@ class MixWriter:
     """Writes units to a text file and its table. Pieces that follow their own document become one document."""
 
     def __init__(self, path: Path) -> None:
-        self._text = path.open("wb")
+        self._text = path.open("wb", buffering=1 << 20)
         self._table = path.with_name(units_name(path.name)).open("w", encoding="utf-8", newline="\n")
         self._table.write("source\tdocument\tpiece\toffset\tbytes\n")
         self._offset = 0

@@ -263,13 +263,14 @@ def _shortage(plan: Plan, sources: Sequence[Source], shares: list[list[int]], fo
 
 
 def _row(source: Source, pot: Pot, reading: Reading, number: int, plan: Plan) -> dict[str, Any]:
+    pot.count()
     prefix = "dev: " if source in plan.dev_sources else ""
     return {
         "name": source.name,
         "domains": list(source.domains),
         "documents": pot.documents,
         "units": pot.units,
-        "bytes": pot.bytes,
+        "bytes": pot.size,
         "words": pot.words,
         "sentences": pot.sentences,
         "taken": pot.taken,

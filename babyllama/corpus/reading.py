@@ -89,14 +89,10 @@ def _damaged(path: Path, error: Exception) -> str:
 def byte_blocks(path: Path) -> Iterator[bytes]:
     """The decompressed content in blocks of `BLOCK` bytes (the last one shorter)."""
     with open_bytes(path) as handle:
-        block = bytearray()
-        while chunk := handle.read(BLOCK - len(block)):
-            block += chunk
-            if len(block) == BLOCK:
-                yield bytes(block)
-                block.clear()
-        if block:
-            yield bytes(block)
+        while block := handle.read(BLOCK):
+            while len(block) < BLOCK and (more := handle.read(BLOCK - len(block))):
+                block += more
+            yield block
 
 
 def text_blocks(path: Path, errors: str = "strict") -> Iterator[str]:
@@ -106,21 +102,19 @@ def text_blocks(path: Path, errors: str = "strict") -> Iterator[str]:
     another encoding, or a zero byte (binary content). `errors="replace"` puts U+FFFD there and goes on.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
-    start = newlines = 0
+    start = 0
     for block in byte_blocks(path):
         if errors == "strict":
-            _refuse_binary(path, block, start, newlines)
+            _refuse_binary(path, block, start)
         pending = len(decoder.getstate()[0])
         try:
             text = decoder.decode(block)
         except UnicodeDecodeError as error:
             position = start - pending + error.start
-            line = newlines + 1 + block.count(b"\n", 0, max(0, error.start - pending))
-            raise DataError(_not_utf8(path, position, line, error.object[error.start])) from error
+            raise DataError(_not_utf8(path, position, error.object[error.start])) from error
         if start == 0:
             text = text.removeprefix("\ufeff")
         start += len(block)
-        newlines += block.count(b"\n")
         yield text if errors == "strict" else text.replace("\0", "\ufffd")
     pending = len(decoder.getstate()[0])
     if pending and errors == "strict":
@@ -132,23 +126,34 @@ def text_blocks(path: Path, errors: str = "strict") -> Iterator[str]:
         yield "\ufffd"
 
 
-def _refuse_binary(path: Path, block: bytes, start: int, newlines: int) -> None:
+def _refuse_binary(path: Path, block: bytes, start: int) -> None:
     if start == 0 and block[:2] in _UTF16_MARKS:
         raise DataError(f"{path} is UTF-16, not UTF-8. Convert it: iconv -f UTF-16 -t UTF-8")
     zero = block.find(b"\0")
     if zero >= 0:
-        line = newlines + 1 + block.count(b"\n", 0, zero)
+        place = _place(path, start + zero)
         raise DataError(
-            f"{path} has a zero byte at position {start + zero} (line {line}): it is binary or in another "
+            f"{path} has a zero byte at {place}: it is binary or in another "
             "encoding, not UTF-8 text. Leave it out, convert it, or set `errors: replace`."
         )
 
 
-def _not_utf8(path: Path, position: int, line: int, byte: int) -> str:
+def _not_utf8(path: Path, position: int, byte: int) -> str:
     return (
-        f"{path} is not UTF-8: byte 0x{byte:02x} at position {position} (line {line}). Convert it "
+        f"{path} is not UTF-8: byte 0x{byte:02x} at {_place(path, position)}. Convert it "
         "(for Latin-1: iconv -f LATIN1 -t UTF-8), or set `errors: replace` to put U+FFFD there."
     )
+
+
+def _place(path: Path, position: int) -> str:
+    """`position` with the number of its line, for which the file is read once more."""
+    newlines, left = 0, position
+    for block in byte_blocks(path):
+        newlines += block.count(b"\n", 0, left)
+        left -= len(block)
+        if left <= 0:
+            break
+    return f"position {position} (line {newlines + 1})"
 
 
 def line_blocks(path: Path, errors: str = "strict") -> Iterator[str]:

@@ -26,6 +26,9 @@ from babyllama.corpus.units import Unit, count_sentences, count_words
 LOOK_AHEAD = 500
 """Units to look through for one whose beginning fits an exact share and ends with a sentence."""
 
+COUNT_EVERY = 200
+"""Units whose words and sentences are counted at a time."""
+
 ExactCut = Callable[[bytes, int], tuple[bytes, int] | None]
 
 
@@ -47,10 +50,12 @@ class Pot:
     full: bool = False
     documents: int = 0
     units: int = 0
-    bytes: int = 0
+    size: int = 0
+    """UTF-8 bytes of the units."""
     words: int = 0
     sentences: int = 0
     _last_document: int = -1
+    _uncounted: list[bytes] = field(default_factory=list)
 
     @property
     def progress(self) -> float:
@@ -69,9 +74,17 @@ class Pot:
         self.units += 1
         self.documents += unit.document != self._last_document
         self._last_document = unit.document
-        self.bytes += len(unit.data)
-        self.words += count_words(unit.data)
-        self.sentences += count_sentences(unit.data)
+        self.size += len(unit.data)
+        self._uncounted.append(unit.data)
+        if len(self._uncounted) >= COUNT_EVERY:
+            self.count()
+
+    def count(self) -> None:
+        """Bring `words` and `sentences` up to date; they are counted for many units at a time."""
+        data = b"\n".join(self._uncounted)
+        self._uncounted.clear()
+        self.words += count_words(data)
+        self.sentences += count_sentences(data)
 
 
 @dataclass

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from babyllama.corpus.cleaners import clean
 from babyllama.corpus.sources import Source
 
@@ -96,28 +98,38 @@ _NEXT = re.compile(rb"\s*")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Counting
+# Counting, by numpy over whole blocks: a fraction of a nanosecond per byte
 
-_SPACES = bytes([*range(9, 14), *range(28, 33)])
-_WORDS = bytes(32 if byte in _SPACES else 97 for byte in range(256))
-_SENTENCES = bytes(32 if byte in _SPACES else 46 if byte in b".!?" else byte for byte in range(256))
+_ENDS = np.isin(np.arange(256), list(b".!?"))
 _CLOSING = b"\"')]"
+_CLOSES = np.isin(np.arange(256), list(_CLOSING))
 _OTHER_SPACES = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+_ASCII = bytes(range(128))
 
 
 def count_words(data: bytes) -> int:
-    """Strings between white space, as `len(text.split())` counts them, several times faster."""
-    if not data.isascii() and _OTHER_SPACES.search(text := data.decode()):
-        return len(text.split())
-    return (b" " + data.translate(_WORDS)).count(b" a")
+    """Strings between white space, as `len(text.split())` counts them, many times faster."""
+    if not data.isascii() and _OTHER_SPACES.search(data.translate(None, _ASCII).decode()):
+        return len(data.decode().split())
+    space = _spaces(data)
+    return int(np.count_nonzero(space[:-1] & ~space[1:]))
 
 
 def count_sentences(data: bytes) -> int:
-    """Ends of sentences: `.`, `!` or `?`, closing quotes and brackets apart, before white space or at the end."""
-    if not data.isascii():
-        data = data.replace("”".encode(), b"").replace("’".encode(), b"")
-    marks = data.translate(_SENTENCES, _CLOSING)
-    return marks.count(b". ") + marks.endswith(b".")
+    """Ends of sentences: `.`, `!` or `?`, perhaps with a closing quote or bracket, before white space or the end."""
+    data = data.replace("”".encode(), b'"').replace("’".encode(), b"'")
+    codes = np.frombuffer(data, np.uint8)
+    before_space = _spaces(data)[2:]
+    ends = _ENDS[codes]
+    closed = ends[:-1] & _CLOSES[codes[1:]] & before_space[1:]
+    return int(np.count_nonzero(ends & before_space) + np.count_nonzero(closed))
+
+
+def _spaces(data: bytes) -> np.ndarray:
+    """Which bytes are white space, with one more before and after."""
+    codes = np.frombuffer(b" " + data + b" ", np.uint8)
+    # 9-13, 28-31 and 32; the subtraction wraps around below 9.
+    return ((codes - np.uint8(9)) <= 4) | ((codes - np.uint8(28)) <= 4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,15 @@ _SPACES = "\x00-\x08\t\x0e-\x1f\x7f-\x84\x86-\xa0\u1680\u2000-\u200b\u202f\u205f
 _dropped = re.compile(f"[{_DROPPED}]")
 
 
+_PLAIN = bytes([10, *range(32, 127)])
+
+
+def _has_invisible(text: str) -> bool:
+    # Deleting the plain characters in C is several times faster than a search for all others.
+    others = text.encode("utf-8", "replace").translate(None, _PLAIN)
+    return bool(others) and not others.decode().isprintable()
+
+
 def _visible(match: re.Match[str]) -> str:
     if match[0][0] == "\r" or match[0] in _LINE_ENDS:
         return "\n"
@@ -27,13 +36,20 @@ INVISIBLE = Rule(
     re.compile(f"\r\n?|[{_LINE_ENDS}{_DROPPED}{_SPACES}]"),
     _visible,
     across_lines=True,
-    test=lambda text: not text.replace("\n", "").isprintable(),
+    test=_has_invisible,
 )
-SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", (STRAY_SPACE,))
+SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", (STRAY_SPACE,), after="  ")
 LINE_ENDS = Rule(
-    "spaces at line ends", "spaces at the start or end of a line go", re.compile(" (?=\n)"), "", (STRAY_SPACE,)
+    "spaces at line ends",
+    "spaces at the start or end of a line go",
+    re.compile(" (?=\n)"),
+    "",
+    (STRAY_SPACE,),
+    after=" \n",
 )
-LINE_STARTS = Rule("spaces at line ends", "spaces at the start or end of a line go", re.compile("\n "), "\n", ("\n ",))
+LINE_STARTS = Rule(
+    "spaces at line ends", "spaces at the start or end of a line go", re.compile("\n "), "\n", after="\n "
+)
 SPACE_BEFORE_PUNCTUATION = Rule(
     "space before punctuation",
     "`word .` becomes `word.`; an ellipsis keeps its space",

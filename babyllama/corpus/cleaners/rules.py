@@ -1,28 +1,32 @@
 """What a cleaner is made of: named rules, each one regular expression, applied to the lines that need them.
 
-A cleaner must touch every character of a corpus but changes few of them, so the work goes in three steps:
+A cleaner must look at every character of a corpus but changes few of them. So the work goes in three steps:
 
 1. rules that apply to most lines of their domain (`Cleaner.bulk`) run over the whole document;
-2. all rules' triggers, which are plain strings or expressions that start with one, point out the lines where any rule
-   could still apply;
-3. those lines, one at a time, go through all rules until nothing changes, at most `ROUNDS` times.
+2. all rules' triggers, which are plain strings or expressions that start with one, point out the lines where a rule
+   could still apply, and these rules are applied to these lines;
+3. lines that changed go through step 2 again until none changes, at most `ROUNDS` times.
 
-So a cleaned text is one in which no rule applies to any line, and cleaning it again changes nothing: a cleaner is
+So a cleaned text is one in which no rule changes any line, and cleaning it again changes nothing: a cleaner is
 idempotent. A text on which it does not come to rest is returned as it came, which is idempotent too. Each expression is
 linear in the length of its line, and so is the whole.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-ROUNDS = 8
-CROWDED = 60
+ROUNDS = 12
+CROWDED = 25
 """With a trigger in less than this many characters on average, going line by line would cost more than it saves."""
 
 _BLANK_LINES = re.compile("\n{3,}")
+
+Trigger = str | re.Pattern[str]
+Replacement = str | Callable[[re.Match[str]], str]
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,27 @@ class Rule:
     what: str
     """What it does, for tables and help."""
     pattern: re.Pattern[str]
-    replacement: str | Callable[[re.Match[str]], str] = ""
-    triggers: tuple[str | re.Pattern[str], ...] = ()
+    replacement: Replacement = ""
+    triggers: tuple[Trigger, ...] = ()
     """One of them occurs on every line where the pattern matches; none given: the pattern itself."""
     speech: bool = False
     """It removes speaker labels, stage directions or annotations, which `keep_speakers` keeps."""
+    after: str = ""
+    """A string that every match contains; with it the rule also runs on each line that another rule changed, for spaces
+    that rules leave."""
     across_lines: bool = False
     """Its matches may span lines, so that it only runs over whole documents."""
     test: Callable[[str], bool] | None = None
     """A faster look than the triggers at whether a rule across lines has work; no other rule makes work for it."""
 
-    def apply(self, text: str) -> str:
-        """`text` after one pass of the rule."""
-        return self.pattern.sub(self.replacement, text)
+    def may_match(self, text: str) -> bool:
+        """Whether a search is worth its time."""
+        if self.test:
+            return self.test(text)
+        for trigger in self.triggers:
+            if trigger in text if isinstance(trigger, str) else trigger.search(text):
+                return True
+        return not self.triggers
 
 
 @dataclass(frozen=True)
@@ -70,137 +82,152 @@ class Cleaner:
     def __post_init__(self) -> None:
         for keep_speakers in (False, True):
             rules = tuple(rule for rule in self.rules if not (keep_speakers and rule.speech))
-            self._plans[keep_speakers] = _Plan.of(rules, self.bulk)
+            self._plans[keep_speakers] = _Plan(rules, self.bulk)
 
     def __call__(self, text: str, keep_speakers: bool = False) -> str:
         """`text` cleaned; white space at its ends is dropped. `keep_speakers` leaves out the rules on speech."""
-        return self._plans[keep_speakers].clean(text, Rule.apply)
+        return self._plans[keep_speakers].clean(text)
 
     def explain(self, text: str, keep_speakers: bool = False) -> tuple[str, Mapping[str, RuleCount]]:
         """The cleaned text and what each rule did to get there; rules that did nothing are left out."""
         counts: dict[str, RuleCount] = {}
-
-        def counted(rule: Rule, part: str) -> str:
-            after, matches = _count_changes(rule, part)
-            if matches:
-                old = counts.get(rule.name, RuleCount(0, 0))
-                counts[rule.name] = RuleCount(old.matches + matches, old.characters + len(part) - len(after))
-            return after
-
-        return self._plans[keep_speakers].clean(text, counted), counts
+        rules = tuple(_counting(rule, counts) for rule in self.rules if not (keep_speakers and rule.speech))
+        return _Plan(rules, self.bulk).clean(text), counts
 
 
-Apply = Callable[[Rule, str], str]
-
-
-@dataclass(frozen=True)
 class _Plan:
-    """A cleaner's rules sorted by the way they run."""
+    """How a cleaner's rules run over a document."""
 
-    over_all: tuple[Rule, ...]
-    by_line: tuple[tuple[Rule, tuple[str, ...]], ...]
-    """Each with plain strings to look for first; none: always run."""
-    strings: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    def __init__(self, rules: tuple[Rule, ...], bulk: frozenset[str]) -> None:
+        self.over_all = tuple(rule for rule in rules if rule.across_lines or rule.name in bulk)
+        self.repeated = tuple(rule for rule in self.over_all if rule.across_lines and not rule.test)
+        self.by_line = tuple(rule for rule in rules if not rule.across_lines)
+        self.after = [(rule.after, rule.pattern.sub, rule.replacement) for rule in self.by_line if rule.after]
+        # Which rules a trigger calls, as a set of bits, so that the triggers on a line are joined by `|`.
+        masks: dict[Trigger, int] = {}
+        for number, rule in enumerate(self.by_line):
+            for trigger in rule.triggers or (rule.pattern,):
+                masks[trigger] = masks.get(trigger, 0) | 1 << number
+        self.strings = [(trigger, mask) for trigger, mask in masks.items() if isinstance(trigger, str)]
+        self.patterns = [(trigger, mask) for trigger, mask in masks.items() if not isinstance(trigger, str)]
+        self._called: dict[int, list[tuple[str, Callable[..., str], Replacement]]] = {}
 
-    @classmethod
-    def of(cls, rules: tuple[Rule, ...], bulk: frozenset[str]) -> _Plan:
-        by_line = [rule for rule in rules if not rule.across_lines]
-        triggers = dict.fromkeys(trigger for rule in by_line for trigger in rule.triggers or (rule.pattern,))
-        return cls(
-            tuple(rule for rule in rules if rule.across_lines or rule.name in bulk),
-            tuple((rule, _strings(rule)) for rule in by_line),
-            tuple(trigger for trigger in triggers if isinstance(trigger, str)),
-            tuple(trigger for trigger in triggers if not isinstance(trigger, str)),
-        )
-
-    def clean(self, text: str, apply: Apply) -> str:
+    def clean(self, text: str) -> str:
         current = "\n" + text.strip()
         for _ in range(ROUNDS):
             before = current
             for rule in self.over_all:
-                if _has_work(rule, current):
-                    current = apply(rule, current)
-            lined = self._clean_lines(current, apply)
+                if rule.may_match(current):
+                    current = rule.pattern.sub(rule.replacement, current)
+            lined = self._settle(current)
             if lined is None:
-                return text
-            current = "\n" + _BLANK_LINES.sub("\n\n", lined).strip() if "\n\n\n" in lined else "\n" + lined.strip()
-            if current == before or not self._left_over(current):
+                break
+            if "\n\n\n" in lined:
+                lined = _BLANK_LINES.sub("\n\n", lined)
+            current = "\n" + lined.strip()
+            if current == before or not any(
+                rule.may_match(current) and rule.pattern.search(current) for rule in self.repeated
+            ):
                 return current[1:]
         return text
 
-    def _left_over(self, text: str) -> bool:
-        """Whether a rule that spans lines could apply again to what the others left."""
-        return any(_has_work(rule, text) for rule in self.over_all if rule.across_lines and not rule.test)
-
-    def _clean_lines(self, text: str, apply: Apply) -> str | None:
+    def _settle(self, text: str) -> str | None:
         """`text` with every line at rest under all rules; None when one does not come to rest."""
-        pieces: list[str] = []
-        done = 0
-        for start, end in self._lines(text):
-            cleaned = self._settle(text[start:end], apply)
-            if cleaned is None:
-                return None
-            pieces += (text[done:start], cleaned)
-            done = end
-        return "".join([*pieces, text[done:]]) if pieces else text
-
-    def _lines(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start (its line break) and end of each line with a trigger; crowded text comes as one piece."""
-        hits: list[int] = []
-        for string in self.strings:
-            at = text.find(string)
-            while at >= 0:
-                hits.append(at)
-                at = text.find(string, at + 1)
-        for pattern in self.patterns:
-            hits += [match.start() for match in pattern.finditer(text)]
+        hits = self._hits(text)
+        if not hits:
+            return text
         if len(hits) * CROWDED > len(text):
-            yield 0, len(text)
-            return
-        hits.sort()
-        end = 0
-        for at in hits:
-            if at >= end:
-                start = text.rfind("\n", 0, at + 1)
-                end = text.find("\n", at + 1)
-                end = len(text) if end < 0 else end
-                yield start, end
-
-    def _settle(self, line: str, apply: Apply) -> str | None:
+            return self._settle_whole(text)
+        pieces: list[str] = []
+        changed: list[int] = []
+        done = at = 0
+        while at < len(hits):
+            place, mask = hits[at]
+            start, end = text.rfind("\n", 0, place + 1), text.find("\n", place + 1)
+            end = len(text) if end < 0 else end
+            at += 1
+            while at < len(hits) and hits[at][0] < end:
+                mask |= hits[at][1]
+                at += 1
+            line = text[start:end]
+            new = self._apply(mask, line)
+            if new != line:
+                pieces += (text[done:start], new)
+                changed.append(len(pieces) - 1)
+                done = end
+        pieces.append(text[done:])
         for _ in range(ROUNDS):
-            before = line
-            for rule, strings in self.by_line:
-                if not strings or any(string in line for string in strings):
-                    line = apply(rule, line)
-            line = line.rstrip(" ")
-            if line == before:
-                return line
+            if not changed:
+                return "".join(pieces)
+            changed = self._settle_pieces(pieces, changed)
         return None
 
+    def _settle_pieces(self, pieces: list[str], numbers: list[int]) -> list[int]:
+        """Apply to the pieces `numbers` the rules triggered in them; the numbers of those that changed."""
+        hits = self._hits("".join([pieces[number] for number in numbers]))
+        changed = []
+        at = end = 0
+        for number in numbers:
+            end += len(pieces[number])
+            mask = 0
+            while at < len(hits) and hits[at][0] < end:
+                mask |= hits[at][1]
+                at += 1
+            if mask:
+                new = self._apply(mask, pieces[number])
+                if new != pieces[number]:
+                    pieces[number] = new
+                    changed.append(number)
+        return changed
 
-def _strings(rule: Rule) -> tuple[str, ...]:
-    """The rule's triggers as a cheap test on a line, if they are all plain strings."""
-    plain = tuple(trigger for trigger in rule.triggers if isinstance(trigger, str))
-    return plain if len(plain) == len(rule.triggers) else ()
+    def _settle_whole(self, text: str) -> str | None:
+        for _ in range(ROUNDS):
+            before = text
+            for rule in self.by_line:
+                if rule.may_match(text):
+                    text = rule.pattern.sub(rule.replacement, text)
+            text = text.rstrip(" ")
+            if text == before:
+                return text
+        return None
+
+    def _hits(self, text: str) -> list[tuple[int, int]]:
+        """Place of each trigger and the rules it calls, in order of place."""
+        hits: list[tuple[int, int]] = []
+        for string, mask in self.strings:
+            at = text.find(string)
+            while at >= 0:
+                hits.append((at, mask))
+                at = text.find(string, at + 1)
+        for pattern, mask in self.patterns:
+            hits += [(match.start(), mask) for match in pattern.finditer(text)]
+        hits.sort()
+        return hits
+
+    def _apply(self, mask: int, line: str) -> str:
+        rules = self._called.get(mask)
+        if rules is None:
+            called = (rule for number, rule in enumerate(self.by_line) if mask >> number & 1)
+            rules = self._called[mask] = [(rule.after, rule.pattern.sub, rule.replacement) for rule in called]
+        new = line
+        for string, substitute, replacement in rules:
+            if string in new:
+                new = substitute(replacement, new)
+        if new != line:
+            for string, substitute, replacement in self.after:
+                if string in new:
+                    new = substitute(replacement, new)
+        return new.rstrip(" ")
 
 
-def _has_work(rule: Rule, text: str) -> bool:
-    if rule.test:
-        return rule.test(text)
-    return any(
-        trigger in text if isinstance(trigger, str) else trigger.search(text)
-        for trigger in rule.triggers or (rule.pattern,)
-    )
-
-
-def _count_changes(rule: Rule, text: str) -> tuple[str, int]:
-    changed = 0
+def _counting(rule: Rule, counts: dict[str, RuleCount]) -> Rule:
+    """`rule` with a replacement that notes in `counts` what it changes."""
 
     def replace(match: re.Match[str]) -> str:
-        nonlocal changed
         new = rule.replacement(match) if callable(rule.replacement) else match.expand(rule.replacement)
-        changed += new != match[0]
+        if new != match[0]:
+            old = counts.get(rule.name, RuleCount(0, 0))
+            counts[rule.name] = RuleCount(old.matches + 1, old.characters + len(match[0]) - len(new))
         return new
 
-    return rule.pattern.sub(replace, text), changed
+    return dataclasses.replace(rule, replacement=replace)

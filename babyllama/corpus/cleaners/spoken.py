@@ -31,12 +31,12 @@ _PRONOUN_I = re.compile(r"\bi\b(?!\.)")
 
 BROKEN_CHARACTERS = Rule(
     "broken characters",
-    "`don �t` becomes `don't`; other U+FFFD beside spaces and the remains of a broken note go",
-    re.compile(r" ?\ufffd(?=(?:s|t|m|d|re|ve|ll)(?!\w))|\ufffd(?<!\w\ufffd)\ufffd*+(?!\w)|â\x99."),
+    "`don �t` becomes `don't`; other U+FFFD beside spaces go",
+    re.compile(r" ?\ufffd(?=(?:s|t|m|d|re|ve|ll)(?!\w))|\ufffd(?<!\w\ufffd)\ufffd*+(?!\w)"),
     lambda match: (
         "'" if match[0].lstrip(" ") == "\ufffd" and match.string[match.end() : match.end() + 1].isalpha() else " "
     ),
-    ("\ufffd", "â\x99"),
+    ("\ufffd",),
 )
 TIMINGS = Rule(
     "timings and counters",
@@ -52,19 +52,19 @@ FORMATS = Rule(
     r"`{\pos(192,220)}`, `<i>` and `<font ...>` go",
     re.compile(r"\{\\[^{}\n]*+\}|</?(?i:i|b|u|font)\b[^<>\n]*+>"),
     " ",
-    ("{\\", "<"),
+    ("{", "<"),
 )
 CREDITS = Rule(
     "subtitle credits",
     "`== sync, corrected by name == @name`, lines such as `Subtitles by name` and the credit before other text go",
     re.compile(
         # Between double bars; a line of its own; or in running text, where only the credit and one name are sure.
-        rf"==+ ?(?:sync|{_CREDIT})[^=\n]{{0,80}}==+(?: @\w++)?"
+        rf"==+ ?{_CREDIT}[^=\n]{{0,60}} by [^=\n]{{1,60}}==+(?: @\w++)?"
         rf"|\n\W{{0,5}}{_CREDIT}(?:,? (?:and )?{_CREDIT}){{0,3}} by:? [^.?!\n]{{1,40}}(?=\n|\Z)"
         r"|(?<!\w)(?:Subtitles?(?:d| ripped)?|subtitles ripped|Subs|Captions?|Captioned|Captioning|Synced|Sync) by:? (?!the |a )\S++"
     ),
     " ",
-    (" by", "=="),
+    (" by",),
 )
 MUSIC = Rule(
     "music marks",
@@ -85,7 +85,7 @@ INNER_TURNS = Rule(
     "a turn that starts with a dash inside a line gets its own line",
     re.compile(r" [-~](?<=[.!?\"] [-~]) (?=\S)"),
     "\n",
-    (" - ", " ~ "),
+    (" - ", "~"),
     speech=True,
 )
 SOUNDS = Rule(
@@ -104,7 +104,7 @@ SUBTITLE_LABELS = Rule(
         r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#]):(?=\s)"
     ),
     "",
-    (": ", ":\n"),
+    (":",),
     speech=True,
 )
 SHOUTING = Rule(
@@ -160,7 +160,7 @@ BRACKETS = Rule(
     speech=True,
 )
 ANNOTATIONS = Rule(
-    "annotations",
+    "other annotations",
     "`<laughter>`, `%add: MOT`, `child_talking` go",
     re.compile(r"<[A-Za-z_ ]{1,30}>|%[a-z]{3}: ?\S++|\bchild_talking\b"),
     " ",

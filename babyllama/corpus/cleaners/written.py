@@ -21,7 +21,7 @@ HEADINGS = Rule(
     "heading marks",
     "`= = = Title = = =` and `== Title ==` become the line `Title`",
     re.compile(r"\n ?=(?: ?=){0,5} ?([^=\n]+?) ?=(?: ?=){0,5} ?(?=\n|\Z)"),
-    r"\n\1",
+    lambda match: "\n" + match[1],
 )
 MARKUP = Rule(
     "markup",
@@ -160,5 +160,5 @@ CBT = Cleaner(
     "cbt",
     "the Children's Book Test: treebank brackets and quotes, stray spaces, as gutenberg",
     (TREEBANK_BRACKETS, *TREEBANK_QUOTES, *GUTENBERG.rules),
-    frozenset({"treebank quotes", "space before punctuation", "space before apostrophe"}),
+    frozenset({"treebank brackets", "treebank quotes", "space before punctuation", "space before apostrophe"}),
 )

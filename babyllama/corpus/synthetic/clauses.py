@@ -6,7 +6,7 @@
 
 Tokens: `<NAME arguments>` another rule, `[kind arguments]` a word drawn from a table of the document's world, anything
 else the word itself. The letters n, m, k stand for a number (sg, pl) and g for a gender (male, female): bound by the
-rule's parameters or drawn once per alternative, so agreement is a letter used twice. `NP.n` is the rule `NP.sg` or
+rule's parameters or drawn once per alternative, so agreement is a letter used twice; o is the number that n is not. `NP.n` is the rule `NP.sg` or
 `NP.pl`, where a rule whose header says `.n` serves both. The form of a verb is base, part, ing, or a number, which means finite in the tense of the document.
 A and B are the two named characters (A.he, A.him, A.his, A.self their pronouns); X, Y, P are the thing, the animate
 noun and the place a document keeps coming back to, and `[noun ...]` often draws them.
@@ -35,7 +35,7 @@ BROKEN.pl
 SUBJECT.sg
   5 <NP.sg anim>
   5 A
-  1 A.he
+  2 A.he
 SUBJECT.pl
   9 <NP.pl anim>
   1 they
@@ -71,6 +71,10 @@ SIMPLE
   3 [opener] <SUBJECT.n> <VP n> .
   3 <SUBJECT.n> <PREDICATE n> .
   1 [adverb] <SUBJECT.n> <PREDICATE n> .
+  2 A [verb thing sg] A.his [noun thing m] .
+  1 B [verb thing sg] B.his [noun thing m] .
+  1 A and A.his [noun anim sg] <VP pl> .
+  1 B and B.his [noun anim sg] <VP pl> .
 PROPERTY
   3 <SUBJECT.n> [be n] [adj anim] .
   3 <NP.n thing> [be n] [adj thing] .
@@ -78,11 +82,14 @@ PROPERTY
   2 <NP.n food> [be n] [adj food] .
   2m <SUBJECT.n> [be n] [adj anim] but <SUBJECT.m> [be m] [adj anim] .
 ATTRACTOR
-  4 <NP.n anim> [near] <NP.m anim> <PREDICATE n> .
-  2 <NP.n anim> [near] <NP.m place> <PREDICATE n> .
+  3 <NP.n anim> [near] <NP.o anim> <PREDICATE n> .
+  2 <NP.n anim> [near] <NP.m anim> <PREDICATE n> .
+  3 <NP.n anim> [near] <NP.o place> <PREDICATE n> .
   1 <NP.n thing> [near] <NP.m thing> [be n] [adj thing] .
-  5m <NP.n anim> that <WHO.m> [verb animate m] <PREDICATE n> .
-  3m <NP.n anim> that [verb animate n] <WHO.m> <PREDICATE n> .
+  3m <NP.n anim> that <NP.o anim> [verb animate o] <PREDICATE n> .
+  2m <NP.n anim> that <WHO.m> [verb animate m] <PREDICATE n> .
+  3m <NP.n anim> that [verb animate n] <NP.o anim> <PREDICATE n> .
+  1m <NP.n anim> that [verb animate n] <WHO.m> <PREDICATE n> .
   1r <NP.n anim> that <WHO.m> [verb animate m] [near] <NP.k place> <PREDICATE n> .
   1r <NP.n anim> [near] <NP.m place> [near] <NP.k place> <PREDICATE n> .
 REFLEXIVE
@@ -194,7 +201,7 @@ NORELATIVE n
 TELL
   16 <SIMPLE>
   9 <PROPERTY>
-  20 <ATTRACTOR>
+  26 <ATTRACTOR>
   12 <REFLEXIVE>
   6 <BINDING>
   7 <PERFECT>

@@ -110,6 +110,8 @@ class Grammar:
 
     def _expand(self, rng: random.Random, tokens: list[str], bound: dict[str, str], tense: str) -> list[str]:
         def value(argument: str) -> str:
+            if argument == "o":
+                return "pl" if value("n") == "sg" else "sg"
             if argument not in _DOMAINS and argument not in bound:
                 return argument
             if argument not in bound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import random
@@ -24,6 +23,8 @@ _REFERENCE_WORDS = 500_000
 # A pair has no word rarer than this in the sample.
 _LEAST_COUNT = 20
 _ATTEMPTS_PER_PAIR = 40
+# A smaller difference of log frequencies is as good as none: in another sample it may be the other way round.
+_CLEAR_MARGIN = 0.2
 _TOKEN = re.compile(r"[\w']+|[^\w\s]")
 
 
@@ -103,8 +104,8 @@ def write_pairs(
 ) -> Iterator[tuple[str, str]]:
     """(UID, contents of its file in BLiMP's JSON lines) of each paradigm that `complexity` has.
 
-    Of the pairs of a paradigm, as many have the more frequent words in the good sentence as in the bad one, measured
-    on a sample of the same language, so that a unigram model scores about one half.
+    Of the pairs of a paradigm, as many have clearly more frequent words in the good sentence as in the bad one,
+    measured on a sample of the same language, so that a unigram model scores about one half.
     """
     level = COMPLEXITIES.index(complexity)
     logs = _log_frequencies(complexity)
@@ -126,34 +127,36 @@ def _log_frequencies(complexity: str) -> dict[str, float]:
     raise AssertionError("the stream of stories never ends")
 
 
-def unigram_preference(good: str, bad: str, logs: dict[str, float]) -> int:
-    """1 where the words of `good` are more probable under a unigram model, -1 where those of `bad` are, 0 for a tie."""
+def unigram_margin(good: str, bad: str, logs: dict[str, float]) -> float:
+    """By how much a unigram model prefers `good` to `bad`, as a difference of log probabilities."""
     more, fewer = Counter(_TOKEN.findall(good)), Counter(_TOKEN.findall(bad))
-    difference = sum(logs[word] * (more[word] - fewer[word]) for word in (more | fewer))
-    return 0 if abs(difference) < 1e-9 else int(math.copysign(1, difference))
+    return sum(logs[word] * (more[word] - fewer[word]) for word in more | fewer)
 
 
 def _balanced(
     paradigm: Paradigm, complexity: str, rng: random.Random, logs: dict[str, float], count: int
 ) -> list[Pair]:
-    sides: dict[int, list[Pair]] = {1: [], -1: [], 0: []}
+    """`count` pairs, or as many as can be found: those clearly preferred by frequency one way and the other are in
+    balance, the rest are as good as ties."""
+    pairs: list[Pair] = []
     seen: set[str] = set()
+    balance = 0
     for _ in range(count * _ATTEMPTS_PER_PAIR):
+        if len(pairs) == count:
+            break
         try:
             pair = paradigm.make(Scene(complexity, rng))
         except Unfit:
             continue
-        if not logs.keys() >= {*_TOKEN.findall(pair.good), *_TOKEN.findall(pair.bad)}:
+        if pair.good in seen or not logs.keys() >= {*_TOKEN.findall(pair.good), *_TOKEN.findall(pair.bad)}:
             continue
-        side = unigram_preference(pair.good, pair.bad, logs)
-        wanted = count // 2 if side else count
-        if pair.good not in seen and len(sides[side]) < wanted:
+        margin = unigram_margin(pair.good, pair.bad, logs)
+        side = 0 if abs(margin) < _CLEAR_MARGIN else int(math.copysign(1, margin))
+        if abs(balance + side) <= 1:
+            balance += side
             seen.add(pair.good)
-            sides[side].append(pair)
-        if sum(map(len, sides.values())) >= count:
-            break
-    pairs = [pair for pairs in itertools.zip_longest(*sides.values()) for pair in pairs if pair is not None]
-    return pairs[:count]
+            pairs.append(pair)
+    return pairs
 
 
 def _row(paradigm: Paradigm, pair: Pair, index: int) -> dict[str, Any]:

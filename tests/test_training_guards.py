@@ -259,9 +259,7 @@ def test_gradient_checkpointing_changes_nothing_but_memory(tmp_path: Path, famil
     found = []
     for on in (False, True):
         model = tiny_model(family, dropout=0.1)
-        result, paths = tiny_run(
-            tmp_path / str(on), model=model, training={"gradient_checkpointing": on, "max_steps": 4}
-        )
+        _, paths = tiny_run(tmp_path / str(on), model=model, training={"gradient_checkpointing": on, "max_steps": 4})
         found.append([float(row["train_loss"]) for row in read_rows(paths.losses)])
     assert found[0] == pytest.approx(found[1], abs=1e-6)
 

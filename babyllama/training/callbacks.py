@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from babyllama.training.console import duration, note
+
 if TYPE_CHECKING:
     from babyllama.training.trainer import RunParts
 
@@ -19,6 +21,8 @@ class StepControl(TrainerCallback):
 
     def __init__(self, parts: RunParts) -> None:
         self.parts = parts
+        self._began = 0.0
+        self._first_steps: list[float] = []
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -26,6 +30,7 @@ class StepControl(TrainerCallback):
         """Start the clock."""
         self.parts.recorder.start(state.global_step)
         self.parts.clock.training(True)
+        self._began = self.parts.state.train_seconds
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Set the Trainer's flags for this step."""
@@ -46,8 +51,18 @@ class StepControl(TrainerCallback):
         if parts.average is not None:
             parts.average.update(kwargs["model"], step)
         parts.clock.tick()
+        if parts.compiled and len(self._first_steps) < 3:
+            self._report_compilation()
         if parts.recorder.progress is not None:
             parts.recorder.progress.step(step)
+
+    def _report_compilation(self) -> None:
+        """Once the third step is over: what the first one took longer than the third."""
+        state = self.parts.state
+        self._first_steps.append(state.train_seconds)
+        if len(self._first_steps) == 3:
+            first, second, third = self._first_steps
+            note(f"compilation took about {duration(first - self._began - (third - second))}")
 
     def on_evaluate(
         self,

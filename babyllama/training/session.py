@@ -33,7 +33,7 @@ from babyllama.training.rows_file import RowsFile
 from babyllama.training.saving import save_model_folder
 from babyllama.training.schedule import Schedule
 from babyllama.training.state import Clock, RunState
-from babyllama.training.trackers import prepare_trackers
+from babyllama.training.trackers import finish_trackers, prepare_trackers
 from babyllama.training.trainer import LanguageModelTrainer, RunParts
 from babyllama.training.words_seen import WordCheckpoints
 
@@ -104,13 +104,17 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
         )
         step = None if checkpoint is None else checkpoints.step_of(checkpoint)
         parts = _parts(job, plan, schedule, checkpoint, step, interruption)
+        parts.compiled = decisions.compile
         trainer = LanguageModelTrainer(model, arguments, parts, _callbacks(job, parts, step))
-        parts.tell = trainer.log
+        parts.tell = trainer.tell
         if config.optimization.ema_decay is not None:
             parts.average = WeightAverage(model, config.optimization.ema_decay)
             if checkpoint is not None:
                 parts.average.load(checkpoint)
-        _run(trainer, parts, checkpoint, step)
+        try:
+            _run(trainer, parts, checkpoint, step)
+        finally:
+            finish_trackers(report_to)
         if trainer.state.global_step < schedule.total_steps:
             message = f"stopped after step {trainer.state.global_step}; continue with --resume_from_checkpoint"
             note(message)
@@ -120,7 +124,7 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
             parts,
             steps=trainer.state.global_step,
             precision=job.precision,
-            compiled=bool(decisions.compile),
+            compiled=decisions.compile,
             device=job.device,
             resumed_from_step=step,
         )

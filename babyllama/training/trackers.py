@@ -36,6 +36,19 @@ def prepare_trackers(config: Config, paths: RunPaths, decisions: Decisions) -> l
     return names
 
 
+def finish_trackers(names: list[str]) -> None:
+    """Write out what trackers still hold; without it an offline recording is complete only when the process ends."""
+    if "wandb" in names:
+        import wandb
+
+        if wandb.run is not None:
+            wandb.finish()
+    if "trackio" in names:
+        import trackio  # type: ignore[import-not-found]
+
+        trackio.finish()
+
+
 def _prepare_wandb(config: Config, paths: RunPaths, run_id: str) -> None:
     environment = os.environ
     environment.setdefault("WANDB_PROJECT", config.logging.project)

@@ -47,6 +47,7 @@ class RunParts:
     recorder: Recorder
     guard: LossGuard
     interruption: Interruption
+    compiled: bool = False
     average: WeightAverage | None = None
     step_tokens: int = 0
     """Tokens of the current step, over all devices."""
@@ -200,6 +201,12 @@ class LanguageModelTrainer(Trainer):
                 self.parts.guard.check_scale(self.state.global_step, self.accelerator.scaler.get_scale())
             logs = self.parts.recorder.row(self.state.global_step, self.state.epoch, mean, logs)
         super().log(logs)
+
+    def tell(self, values: dict[str, float]) -> None:
+        """Report `values` to the trackers from inside a step, without taking the place of the step's own log."""
+        due = self.control.should_log
+        self.log(values)
+        self.control.should_log = due
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
         self.parts.clock.training(False)

@@ -12,7 +12,7 @@ from babyllama.dataset.binpacking import fill_blocks
 from babyllama.dataset.encoding import TokenBatch
 from babyllama.dataset.layout import POSITION
 
-WINDOW = 1 << 22
+WINDOW = 1 << 21
 """Tokens among which `best_fit` places documents: the blocks of a window hold its documents and no others."""
 
 

@@ -1,104 +1,84 @@
-"""Real kills: run a stage in a process of its own and end it with SIGKILL at a random moment.
+"""Killing a stage at random moments: what is left must be the old artifact, the new one, or none.
 
-A stage is a function of a module in this folder. One process imports the module once and forks a child for each run, so
-that a run costs what the stage costs and a kill meets the stage, not the imports.
+A stage is a piece of Python that imports what it needs, prints one line when it starts to work and then works:
 
-    with Stage("test_x", "build", folder=str(tmp_path)) as stage:
-        seconds = stage.run()
-        for _ in stage.kills(5, seed=0):
-            ...  # look at what is there, then let a later run have its say
+    STAGE = "from babyllama.corpus.mixing import mix; ...; print('working', flush=True); mix(config)"
+    kills = kill_at_random_moments(STAGE, kills=5, seed=1, prepare=..., check=...)
+
+It runs in a process of its own and is ended by SIGKILL, which no handler can soften, at moments drawn uniformly over the
+time that the work takes undisturbed.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
-class Stage:
-    """A stage that can be run to its end or killed on the way."""
+@dataclass(frozen=True)
+class Kill:
+    """One kill: when it came, out of how long the work takes, and whether the stage had ended before it."""
 
-    def __init__(self, module: str, function: str, **arguments: Any) -> None:
-        self._command = [sys.executable, __file__, module, function, json.dumps(arguments)]
-        self._seconds = 0.0
-
-    def __enter__(self) -> Stage:
-        self._server = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
-        )
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        assert self._server.stdin
-        self._server.stdin.close()
-        self._server.wait()
-
-    def _ask(self, what: str) -> int:
-        assert self._server.stdin
-        assert self._server.stdout
-        self._server.stdin.write(what + "\n")
-        self._server.stdin.flush()
-        return int(self._server.stdout.readline())
-
-    def run(self) -> float:
-        """Run to the end; returns seconds."""
-        begin = time.monotonic()
-        self._ask("run")
-        status = self._ask("wait")
-        assert status == 0, f"the stage failed with exit status {status}"
-        self._seconds = time.monotonic() - begin
-        return self._seconds
-
-    def kill(self, seconds: float) -> bool:
-        """Run and kill after `seconds`; False when the stage had ended by then."""
-        child = self._ask("run")
-        time.sleep(seconds)
-        # An ended child is not waited for before it is asked for, so the number is still its own.
-        os.kill(child, signal.SIGKILL)
-        status = self._ask("wait")
-        assert status in (0, -signal.SIGKILL), f"the stage failed with exit status {status}"
-        return status != 0
-
-    def kills(self, number: int, seed: int) -> Iterator[float]:
-        """Kill `number` runs at moments drawn between start and the length of the last whole run; yields each moment."""
-        generator = random.Random(seed)
-        killed = 0
-        while killed < number:
-            seconds = generator.uniform(0, self._seconds)
-            if self.kill(seconds):
-                killed += 1
-                yield seconds
+    moment: float
+    duration: float
+    too_late: bool
+    found: str
+    """What `check` said was left."""
 
 
-def serve(module: str, function: str, arguments: dict[str, Any]) -> None:
-    """`run` on stdin forks a child and prints its process id, `wait` waits for it and prints its exit status."""
-    stage = getattr(importlib.import_module(module), function)
-    child = 0
-    for line in sys.stdin:
-        if line.strip() == "wait":
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-            continue
-        child = os.fork()
-        if child == 0:
-            sys.stdout = sys.stderr
-            try:
-                stage(**arguments)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        print(child, flush=True)
+def kill_at_random_moments(
+    stage: str,
+    *,
+    kills: int,
+    seed: int,
+    prepare: Callable[[], None],
+    check: Callable[[], str],
+    environment: dict[str, str] | None = None,
+    duration: float | None = None,
+) -> list[Kill]:
+    """Run `stage` once to the end, to time it, then `kills` times up to a random moment.
+
+    Before each run `prepare` sets the scene; after each `check` looks at what is left, raises when it is neither absent
+    nor whole, and says in a word which it is. `duration` in seconds replaces the timing run.
+    """
+    if duration is None:
+        prepare()
+        process = _start(stage, environment)
+        begun = time.perf_counter()
+        if process.wait() != 0:
+            raise RuntimeError("the stage fails even when it is not killed")
+        duration = time.perf_counter() - begun
+        check()
+    generator = random.Random(seed)
+    results = []
+    for _ in range(kills):
+        prepare()
+        moment = generator.uniform(0, duration)
+        process = _start(stage, environment)
+        time.sleep(moment)
+        too_late = process.poll() is not None
+        os.killpg(process.pid, signal.SIGKILL) if not too_late else None
+        process.wait()
+        results.append(Kill(moment, duration, too_late, check()))
+    return results
 
 
-if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
+def _start(stage: str, environment: dict[str, str] | None) -> subprocess.Popen[str]:
+    """The stage's process, from the moment when it says that it works."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", stage],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **(environment or {})},
+    )
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        raise RuntimeError(f"the stage ended before it began to work (exit code {process.wait()})")
+    return process

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from babyllama.errors import ConfigError
 
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-_AMOUNT = re.compile(r"\s*(\d[\d_,]*(?:\.\d+)?)\s*([kmg]?)(i?)(b|bytes?|words?|tokens?)?\s*", re.IGNORECASE)
+_AMOUNT = re.compile(r"\s*(\d[\d_,]*(?:\.\d+)?)\s*([kmg]?)(i?)\s*(b|bytes?|words?|tokens?)?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

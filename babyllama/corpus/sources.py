@@ -124,7 +124,7 @@ def refuse_shared_text(sources: Iterable[Source]) -> None:
     for source in sources:
         for file in source.files:
             other = places.setdefault(os.path.realpath(file), (source, file))
-            if other != (source, file):
+            if other[0] is not source:
                 raise DataError(_shared(source, file, *other))
     sizes: dict[int, list[tuple[Source, Path]]] = {}
     for source, file in places.values():

@@ -121,7 +121,7 @@ PASSIVE
   1 <NP.n food> [be n] [verb food part] by <WHO.m> .
 SOME.sg c
   3 [anoun c]
-  1 no [noun c sg]
+  2 no [noun c sg]
   1 one [noun c sg]
   1 another [noun c sg]
 EXISTENTIAL
@@ -179,13 +179,14 @@ SPEECH
   1 `` <QUESTION> '' [f ask pl] <NP.pl person> .
 # -- negative polarity: ever and any need a licensor that scopes over them -------------------------------------------
 POLARITY
-  3 no [noun anim n] ever <VP n> .
+  5 no [noun anim n] ever <VP n> .
   3 [opener] no [noun anim n] [have n] ever <VP part> .
   3 <SUBJECT.n> [have n] not ever <VP part> .
   3 <SUBJECT.n> [have n] [already] <VP part> .
   1 <SUBJECT.n> [do n] not ever <VP base> .
   1 nobody ever <VP sg> .
   1 <SUBJECT.n> [do n] not [verb thing base] any [noun thing pl] .
+  2 no [noun anim n] <PREDICATE n> .
   4m [opener] no [noun anim n] that <RELATIVE n> [have n] ever <VP part> .
   2m no [noun anim n] that <RELATIVE n> ever <VP n> .
   3m [opener] <NP.n anim> that <NORELATIVE n> [have n] [already] <VP part> .

@@ -6,7 +6,7 @@ import json
 import math
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +23,8 @@ _REFERENCE_WORDS = 500_000
 # A pair has no word rarer than this in the sample.
 _LEAST_COUNT = 20
 _ATTEMPTS_PER_PAIR = 40
-# A smaller difference of log frequencies is as good as none: in another sample it may be the other way round.
-_CLEAR_MARGIN = 0.2
+# A smaller difference of log frequencies is slight.
+_CLEAR_MARGIN = 0.3
 _TOKEN = re.compile(r"[\w']+|[^\w\s]")
 
 
@@ -104,8 +104,8 @@ def write_pairs(
 ) -> Iterator[tuple[str, str]]:
     """(UID, contents of its file in BLiMP's JSON lines) of each paradigm that `complexity` has.
 
-    Of the pairs of a paradigm, as many have clearly more frequent words in the good sentence as in the bad one,
-    measured on a sample of the same language, so that a unigram model scores about one half.
+    Of the pairs of a paradigm, as many have the more frequent words in the good sentence as in the bad one, measured
+    on a sample of the same language, so that a unigram model scores about one half.
     """
     level = COMPLEXITIES.index(complexity)
     logs = _log_frequencies(complexity)
@@ -127,36 +127,50 @@ def _log_frequencies(complexity: str) -> dict[str, float]:
     raise AssertionError("the stream of stories never ends")
 
 
-def unigram_margin(good: str, bad: str, logs: dict[str, float]) -> float:
-    """By how much a unigram model prefers `good` to `bad`, as a difference of log probabilities."""
-    more, fewer = Counter(_TOKEN.findall(good)), Counter(_TOKEN.findall(bad))
-    return sum(logs[word] * (more[word] - fewer[word]) for word in more | fewer)
-
-
 def _balanced(
     paradigm: Paradigm, complexity: str, rng: random.Random, logs: dict[str, float], count: int
 ) -> list[Pair]:
-    """`count` pairs, or as many as can be found: those clearly preferred by frequency one way and the other are in
-    balance, the rest are as good as ties."""
+    """`count` pairs, or as many as can be found: as many preferred by word frequency one way as the other.
+
+    A preference so slight that it may be the other way round in another sample counts only together with a pair in
+    which the same words are good and bad the other way round (himself for herself, herself for himself).
+    """
     pairs: list[Pair] = []
     seen: set[str] = set()
     balance = 0
+    waiting: dict[tuple[str, ...], list[Pair]] = defaultdict(list)
     for _ in range(count * _ATTEMPTS_PER_PAIR):
-        if len(pairs) == count:
+        if len(pairs) >= count:
             break
         try:
             pair = paradigm.make(Scene(complexity, rng))
         except Unfit:
             continue
+        good, bad = _differing(pair)
         if pair.good in seen or not logs.keys() >= {*_TOKEN.findall(pair.good), *_TOKEN.findall(pair.bad)}:
             continue
-        margin = unigram_margin(pair.good, pair.bad, logs)
-        side = 0 if abs(margin) < _CLEAR_MARGIN else int(math.copysign(1, margin))
-        if abs(balance + side) <= 1:
-            balance += side
-            seen.add(pair.good)
-            pairs.append(pair)
-    return pairs
+        margin = sum(logs[word] for word in good) - sum(logs[word] for word in bad)
+        chosen: list[Pair] = []
+        if good == bad:
+            chosen = [pair]
+        elif abs(margin) < _CLEAR_MARGIN:
+            if waiting[bad + good]:
+                chosen = [pair, waiting[bad + good].pop()]
+            else:
+                waiting[good + bad].append(pair)
+                seen.add(pair.good)
+        elif abs(balance + math.copysign(1, margin)) <= 1:
+            balance += int(math.copysign(1, margin))
+            chosen = [pair]
+        pairs += chosen
+        seen.update(each.good for each in chosen)
+    return pairs[:count]
+
+
+def _differing(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words that only the good sentence has, and those that only the bad one has, sorted."""
+    good, bad = Counter(_TOKEN.findall(pair.good)), Counter(_TOKEN.findall(pair.bad))
+    return tuple(sorted((good - bad).elements())), tuple(sorted((bad - good).elements()))
 
 
 def _row(paradigm: Paradigm, pair: Pair, index: int) -> dict[str, Any]:

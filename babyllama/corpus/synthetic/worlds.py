@@ -100,7 +100,7 @@ class World(dict[str, list[str]]):
             case "anoun", [name]:
                 return [with_article(noun.singular) for noun in self.nouns(name)]
             case "apl", []:
-                return ["some", "many", "several", "no", *CLOSED["quantity"]]
+                return ["some", "many", "several", "no", "no", *CLOSED["quantity"]]
             case "adj", [name]:
                 return self.adjectives(name)
             case "aadj", [name]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from babyllama.cli import main
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.dataset import PackedDataset, open_dataset, packed_folder, prepare_dataset, sample_blocks
@@ -379,6 +380,22 @@ def test_check_tells_a_wrong_tokenizer_and_a_small_model(world: World) -> None:
         dataset.check(tokenizer_fingerprint="sha256:0")
     with pytest.raises(TokenizerError, match=r"\(300 rows\) is smaller than the tokenizer's \(316"):
         dataset.check(model_vocab_size=300)
+
+
+@pytest.mark.integration
+def test_command_packs_and_says_what_came_out(
+    world: World, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--config", str(repository / "config/minimal.yaml")]
+    arguments += [f"data.{key}={getattr(world.data, key)}" for key in ("tokenizer_path", "train_path", "packed_dir")]
+    arguments += ["data.eval_path=null", "data.seq_length=8", "data.packing=best_fit"]
+    assert main(arguments, command="prepare") == 0
+    first = capsys.readouterr()
+    assert f"train: {len(world.documents)} documents" in first.out
+    assert main(arguments, command="prepare") == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "up to date, reused" in second.err
 
 
 # ---------------------------------------------------------------------------------------------------------------------

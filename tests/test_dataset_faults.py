@@ -1,10 +1,12 @@
 """Real kills in the tokenizer and dataset stages: a later run finds the old artifact, the new one, or none; never a half."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import Stage
+from faults import kill_at_random_moments
 
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.dataset import PackedDataset, packed_folder, prepare_dataset
@@ -64,46 +66,60 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def stage(function: str, folder: Path) -> str:
+    """The program that runs a function of this file."""
+    here = str(Path(__file__).parent)
+    return (
+        f"import sys; sys.path.insert(0, {here!r})\n"
+        f"from test_dataset_faults import {function}\nprint('working', flush=True)\n{function}({str(folder)!r})"
+    )
+
+
 @pytest.mark.slow
 def test_a_killed_tokenizer_stage_leaves_a_whole_tokenizer_or_none(folder: Path) -> None:
     references = {
         size: train_tokenizer(["".join(LINES)], TokenizerSection(vocab_size=size)).to_str(pretty=True)
         for size in VOCABULARIES
     }
-    with Stage("test_dataset_faults", "build", folder=str(folder)) as stage:
-        stage.run()
-        for _ in stage.kills(5, seed=1):
-            for file in (folder / "t.json", folder / "t" / "tokenizer.json"):
-                assert file.read_text() in references.values()
-            # Whatever the kill left, the next run ends with what was asked for, in both places.
-            for size, reference in references.items():
-                build_tokenizer(
-                    lambda: iter(["".join(LINES)]),
-                    [folder / "a.train"],
-                    TokenizerSection(vocab_size=size),
-                    folder / "t.json",
-                )
-                assert (folder / "t.json").read_text() == reference == (folder / "t" / "tokenizer.json").read_text()
+
+    def check() -> str:
+        files = [file for file in (folder / "t.json", folder / "t" / "tokenizer.json") if file.exists()]
+        assert all(file.read_text() in references.values() for file in files)
+        # Whatever the kill left, the next run ends with what was asked for, in both places.
+        for size, reference in references.items():
+            build_tokenizer(
+                lambda: iter(["".join(LINES)]),
+                [folder / "a.train"],
+                TokenizerSection(vocab_size=size),
+                folder / "t.json",
+            )
+            assert (folder / "t.json").read_text() == reference == (folder / "t" / "tokenizer.json").read_text()
+        return f"{len(files)} files"
+
+    kills = kill_at_random_moments(stage("build", folder), kills=5, seed=1, prepare=lambda: None, check=check)
+    assert len(kills) == 5
 
 
 @pytest.mark.slow
 def test_a_killed_dataset_stage_leaves_a_whole_dataset_or_none(folder: Path) -> None:
     save_tokenizer(train_tokenizer(LINES, TokenizerSection(vocab_size=300)), folder / "t.json")
     path = packed_folder(section(str(folder)), "train")
-    with Stage("test_dataset_faults", "add_and_pack", folder=str(folder)) as stage:
-        stage.run()
-        for _ in stage.kills(5, seed=2):
-            # A kill between the two renames of a replacement leaves the old folder under a hidden name.
-            assert not path.exists() or _is_whole(path)
-            pack(str(folder))
-            assert _is_whole(path).num_words == 4 * len((folder / "a.train").read_text().split())
-            assert sorted(entry.name for entry in path.parent.iterdir()) == sorted([f".lock-{path.name}", path.name])
+
+    def check() -> str:
+        # A kill between the two renames of a replacement leaves the old folder under a hidden name.
+        found = "whole" if path.exists() and _is_whole(path) else "none"
+        pack(str(folder))
+        assert _is_whole(path).num_words == 4 * len((folder / "a.train").read_text().split())
+        assert sorted(entry.name for entry in path.parent.iterdir()) == sorted([f".lock-{path.name}", path.name])
+        return found
+
+    kills = kill_at_random_moments(stage("add_and_pack", folder), kills=5, seed=2, prepare=lambda: None, check=check)
+    assert len(kills) == 5
 
 
 def test_a_full_disk_leaves_nothing_behind(folder: Path) -> None:
     save_tokenizer(train_tokenizer(LINES, TokenizerSection(vocab_size=300)), folder / "t.json")
-    with Stage("test_dataset_faults", "pack_until_the_disk_is_full", folder=str(folder)) as stage:
-        stage.run()
+    subprocess.run([sys.executable, "-c", stage("pack_until_the_disk_is_full", folder)], check=True)
     assert [path.name[:6] for path in (folder / "packed").iterdir()] == [".lock-"]
 
 

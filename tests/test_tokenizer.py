@@ -235,6 +235,14 @@ def test_a_tokenizer_is_found_by_every_name_of_a_run(trained: dict[str, Tokenize
         assert tokenizer_fingerprint(name) == tokenizer_fingerprint(trained["bpe"])
 
 
+def test_file_and_folder_are_found_by_each_others_name(trained: dict[str, Tokenizer], tmp_path: Path) -> None:
+    save_tokenizer(trained["bpe"], tmp_path / "t.json")
+    (tmp_path / "t.json").rename(tmp_path / "u.json")
+    assert find_tokenizer(tmp_path / "t.json") == tmp_path / "t" / "tokenizer.json"
+    assert find_tokenizer(tmp_path / "u") == tmp_path / "u.json"
+    assert find_tokenizer(tmp_path / "v") is None
+
+
 def test_fingerprint_ignores_what_does_not_change_ids(trained: dict[str, Tokenizer]) -> None:
     other = Tokenizer.from_str(trained["bpe"].to_str())
     other.enable_padding(pad_id=0)

@@ -73,7 +73,7 @@ def _backend(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> Tokenizer:
 def find_tokenizer(path: str | Path) -> Path | None:
     """The tokenizer.json meant by `path`: that file, or the one in a folder, a run folder, or the run of a checkpoint.
 
-    A missing `x.json` is found in the folder `x/` beside it. None when nothing is there (it may be a Hub name).
+    Of `x.json` and the folder `x/` beside it, either is found by the other's name. None when nothing is there (it may be a Hub name).
     """
     path = Path(path)
     if path.is_file():
@@ -83,7 +83,8 @@ def find_tokenizer(path: str | Path) -> Path | None:
         folders = [path.with_suffix("")]
     elif path.parent.name == "checkpoints":
         folders.append(RunPaths(path.parent.parent).final)
-    return next((file for folder in folders if (file := folder / TOKENIZER_FILE).is_file()), None)
+    files = [*(folder / TOKENIZER_FILE for folder in folders), path.with_name(path.name + ".json")]
+    return next((file for file in files if file.is_file()), None)
 
 
 def load_fast(path: str | Path) -> Tokenizer:

@@ -148,12 +148,12 @@ def _longest(tokenizer: Tokenizer, number: int = 10) -> list[str]:
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     entries = ((len(token), identifier) for token, identifier in tokenizer.get_vocab().items() if token not in special)
     longest = sorted(entries, key=lambda entry: (-entry[0], entry[1]))[:number]
-    decoded = [tokenizer.decode([identifier]) for _, identifier in longest]
-    # Bytes that are no text by themselves are shown as the vocabulary spells them.
-    return [
-        tokenizer.id_to_token(identifier) if "\ufffd" in text else text
-        for text, (_, identifier) in zip(decoded, longest, strict=True)
-    ]
+    shown = []
+    for _, identifier in longest:
+        text = tokenizer.decode([identifier])
+        # Bytes that are no text by themselves are shown as the vocabulary spells them.
+        shown.append((tokenizer.id_to_token(identifier) or text) if "\ufffd" in text else text)
+    return shown
 
 
 def compare(reports: Mapping[str, TokenizerReport]) -> Iterator[str]:

@@ -69,6 +69,15 @@ def encode_with_marks(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) 
     return rows
 
 
+def encode_with_spans(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> list[tuple[list[int], list[tuple[int, int]]]]:
+    """(token ids, character span of each) of each text, without marks; for fast tokenizers."""
+    if not texts:
+        return []
+    return [(e.ids, e.offsets) for e in _backend(tokenizer).encode_batch(list(texts), add_special_tokens=False)]
+
+
 def _backend(tokenizer: PreTrainedTokenizerBase):  # type: ignore[no-untyped-def]
     """The Rust tokenizer, set the way transformers sets it for a call without truncation and padding."""
     backend = tokenizer.backend_tokenizer

@@ -56,15 +56,19 @@ class CausalScorer:
 
     # --------------------------------------------------------------------------------------------------------
 
-    def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
+    def score(
+        self, sequences: Sequence[Encoded], progress: Progress | None = None, *, subset: np.ndarray | None = None
+    ) -> list[np.ndarray]:
         """Natural log-probabilities (float32) of each sequence's targets, in the order of its `targets`.
 
-        A sequence longer than the model's context is read in overlapping windows, so that every target still
-        has at least half a context before it.
+        A sequence longer than the model's context is read in overlapping windows, so that every target still has at
+        least half a context before it. With `subset` (token ids) each result has shape [2, targets]: the second row is
+        the log-probability that the token at that position is one of the subset.
         """
         import torch
 
-        results: list[np.ndarray] = [np.zeros(len(s.targets), dtype=np.float32) for s in sequences]
+        kinds = 1 if subset is None else 2
+        results: list[np.ndarray] = [np.zeros((kinds, len(s.targets)), dtype=np.float32) for s in sequences]
         wanted: dict[tuple[int, ...], list[tuple[int, slice, np.ndarray, np.ndarray]]] = {}
         for number, sequence in enumerate(sequences):
             for part, begin, end in windows(len(sequence.inputs), sequence.targets, self.context, self.stride):
@@ -89,21 +93,25 @@ class CausalScorer:
                             sources.append(path[at] + index * width)
                             targets.append(tokens)
                             places.append((number, part, len(tokens)))
-                values = self._edges(batch, np.concatenate(sources), np.concatenate(targets))
+                values = self._edges(batch, np.concatenate(sources), np.concatenate(targets), subset)
                 start = 0
                 for number, part, count in places:
-                    results[number][part] = values[start : start + count]
+                    results[number][:, part] = values[:, start : start + count]
                     start += count
                 done += len(places)
                 if progress is not None:
                     progress(min(done, len(sequences)), len(sequences))
-        return results
+        return [result[0] for result in results] if subset is None else results
 
     # --------------------------------------------------------------------------------------------------------
 
-    def _edges(self, batch: Sequence[Row], sources: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """log p(tokens[e] | what the node sources[e] has read) for every edge e; sources index the flattened
-        [B x T]."""
+    def _edges(
+        self, batch: Sequence[Row], sources: np.ndarray, tokens: np.ndarray, subset: np.ndarray | None = None
+    ) -> np.ndarray:
+        """log p(tokens[e] | what the node sources[e] has read) for every edge e, and log p(subset | ...) if wanted.
+
+        `sources` index the flattened [B x T]; the result has shape [1 or 2, edges].
+        """
         import torch
 
         output = self._forward(batch)
@@ -111,7 +119,8 @@ class CausalScorer:
         edge_node: np.ndarray
         nodes, edge_node = np.unique(sources, return_inverse=True)
         order = np.argsort(edge_node, kind="stable")
-        values = torch.empty(len(sources), dtype=torch.float32, device=self.device)
+        values = torch.empty((1 if subset is None else 2, len(sources)), dtype=torch.float32, device=self.device)
+        chosen = None if subset is None else torch.from_numpy(subset).to(self.device)
         picked = output.reshape(-1, output.shape[-1])[torch.from_numpy(nodes).to(self.device)]
         head = self.model.get_output_embeddings() if self.use_head else None
         vocabulary = self.model.get_output_embeddings().weight.shape[0] if head is not None else output.shape[-1]
@@ -126,9 +135,11 @@ class CausalScorer:
                 logits = head(logits)
             logits = logits.float()  # [nodes, V]
             here = edges[int(bounds[number]) : int(bounds[number + 1])]
-            values[here] = (
-                logits[owner[here] - begin, wanted[here]] - torch.logsumexp(logits, dim=-1)[owner[here] - begin]
-            )
+            node = owner[here] - begin
+            total = torch.logsumexp(logits, dim=-1)
+            values[0, here] = logits[node, wanted[here]] - total[node]
+            if chosen is not None:
+                values[1, here] = (torch.logsumexp(logits[:, chosen], dim=-1) - total)[node]
         return values.cpu().numpy()
 
     def _forward(self, batch: Sequence[Row]) -> torch.Tensor:
@@ -201,7 +212,7 @@ class CausalScorer:
                 for member, path in row.members:
                     at = np.tile(path + index * width, 2)
                     tokens: np.ndarray = np.repeat(np.array([0, sample[member][-1]], dtype=np.int64), len(path))
-                    values[member] = self._edges(batch, at, tokens)
+                    values[member] = self._edges(batch, at, tokens)[0]
         return values
 
 

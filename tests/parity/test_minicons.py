@@ -13,6 +13,7 @@ pytest.importorskip("minicons", reason="the extra `parity` (lm-eval, minicons) i
 
 from babyllama.evaluation import score_minimal_pairs
 from babyllama.evaluation.masked import MaskedScorer, encode_masked
+from babyllama.evaluation.surprisal import surprisal
 
 
 def scorer(folder: Path, kind: str = "IncrementalLMScorer") -> Any:
@@ -52,3 +53,25 @@ def masked_tokenizer() -> Any:
     tokenizer = make_tokenizer(adds_marks=True)
     tokenizer.cls_token, tokenizer.sep_token = "<s>", "</s>"
     return tokenizer
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("corrected", [False, True])
+def test_word_surprisal(tmp_path: Path, corrected: bool) -> None:
+    """minicons counts boundaries by the space mark alone and corrects a first word at its end only."""
+    model = save_model(tmp_path / "model", "GPT2")
+    loaded = load(model)
+    theirs = scorer(model)
+    sentences = ["The cat that the dogs chased is sleeping", "Once upon a time", "Nobody has ever seen these"]
+    boundary = np.array(sorted(i for token, i in loaded.tokenizer.get_vocab().items() if token.startswith("Ġ")))
+    rows = list(surprisal(loaded, sentences, boundary=boundary))
+    expected = theirs.word_score_tokenized(
+        sentences, str.split, bos_token=True, surprisal=True, base_two=True, bow_correction=corrected
+    )
+    found = [[row for row in rows if row.sentence == number] for number in range(1, len(sentences) + 1)]
+    for mine, words in zip(found, expected, strict=True):
+        assert [row.word for row in mine] == [word.strip() for word, _ in words]
+        values = [row.surprisal_corrected if corrected else row.surprisal for row in mine]
+        np.testing.assert_allclose(values[1:], [score for _, score in words][1:], atol=1e-3)
+        if not corrected:
+            assert values[0] == pytest.approx(words[0][1], abs=1e-3)

@@ -1,0 +1,105 @@
+"""Surprisal of every word of a text.
+
+babyllama surprisal MODEL --text sentences.txt                     one sentence per line; CSV on stdout
+babyllama surprisal MODEL --text sentences.txt --output words.tsv  TSV (or .csv, .jsonl) into a file
+echo "The cat sleeps." | babyllama surprisal MODEL --text -        from standard input
+
+Columns: sentence (line number), index (of the word), word, start, end (characters in the line), tokens (sub-words),
+surprisal (bits, plain sum over sub-words), surprisal_corrected (bits, with the space counted to the word it follows).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import IO, Any
+
+from babyllama.cli.evaluate import add_model_arguments
+
+FORMATS = ("csv", "tsv", "jsonl")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, the text and where the rows go."""
+    parser.add_argument("model", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument(
+        "--text", required=True, metavar="FILE", help="UTF-8 text, one sentence per line; - reads stdin"
+    )
+    parser.add_argument("--output", metavar="FILE", help="where the rows go (default: stdout)")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the output's suffix, else csv")
+    parser.add_argument(
+        "--whole-text", action="store_true", help="read the whole file as one text instead of one text per line"
+    )
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the rows; with --output the file appears when it is complete."""
+    from babyllama.artifacts import atomic_file
+    from babyllama.device import set_threads
+    from babyllama.errors import DataError
+    from babyllama.evaluation.models import load_model
+    from babyllama.evaluation.surprisal import surprisal
+
+    set_threads()
+    suffix = Path(args.output).suffix.lstrip(".") if args.output else ""
+    form = args.format or (suffix if suffix in FORMATS else "csv")
+    lines = list(_lines(args.text))
+    if not any(line.strip() for line in lines):
+        raise DataError(f"--text {args.text}: there is no text in it.")
+    loaded = load_model(
+        args.model,
+        args.device,
+        "bf16" if args.dtype == "bf16" else "fp32",
+        allow_pickle=args.allow_pickle,
+        trust_remote_code=args.trust_remote_code,
+    )
+    rows = surprisal(loaded, ["\n".join(lines)] if args.whole_text else lines)
+    if args.output is None:
+        _write(sys.stdout, rows, form)
+        return 0
+    with atomic_file(args.output) as handle:
+        count = _write(handle, rows, form)
+    if not args.quiet:
+        print(f"{count:,} words: {args.output}", file=sys.stderr)
+    return 0
+
+
+def _lines(text: str) -> Iterator[str]:
+    from babyllama.errors import DataError
+
+    if text == "-":
+        yield from (line.rstrip("\r\n") for line in sys.stdin)
+        return
+    try:
+        with open(text, encoding="utf-8", newline="\n") as handle:
+            for line in handle:
+                yield line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"--text {text}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise DataError(f"--text {text}: cannot be read ({error.strerror or error}).") from error
+
+
+def _write(handle: IO[str], rows: Iterable[Any], form: str) -> int:
+    from babyllama.evaluation.surprisal import WordSurprisal
+
+    count = 0
+    if form == "jsonl":
+        for row in rows:
+            handle.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+            count += 1
+        return count
+    writer = csv.writer(handle, delimiter="\t" if form == "tsv" else ",", lineterminator="\n")
+    names = [field.name for field in fields(WordSurprisal)]
+    writer.writerow(names)
+    for row in rows:
+        cells = (getattr(row, name) for name in names)
+        writer.writerow(["" if c is None else f"{c:.6f}" if isinstance(c, float) else c for c in cells])
+        count += 1
+    return count

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from babyllama.cli import COMMANDS, main
+from babyllama.cli import COMMANDS, main, parse
 
 pytestmark = pytest.mark.unit
 
@@ -63,19 +63,11 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--resume_from_checkpoint", "--resume-from-checkpoint"])
-def test_an_override_after_the_resume_flag_is_not_its_path(flag: str, tmp_path: Path, repository: Path) -> None:
-    from babyllama.cli import _parse
-    from babyllama.cli.train import add_arguments
-
-    importlib.import_module("babyllama.cli.train")
-    from babyllama.cli import Parser
-
-    parser = Parser(prog="train")
-    add_arguments(parser)
-    args = _parse(parser, ["--config", "c.yaml", flag, "training.lr=1"])
+def test_an_override_after_the_resume_flag_is_not_its_path(flag: str) -> None:
+    _, args = parse("train", ["--config", "c.yaml", flag, "training.lr=1"])
     assert args.resume_from_checkpoint == "newest"
     assert args.overrides == ["training.lr=1"]
-    args = _parse(parser, [flag, "models/a/checkpoints/checkpoint-5", "--batch_size=3"])
+    _, args = parse("train", [flag, "models/a/checkpoints/checkpoint-5", "--batch_size=3"])
     assert args.resume_from_checkpoint == "models/a/checkpoints/checkpoint-5"
     assert args.batch_size == "3"
 

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from babyllama.errors import BabyLlamaError
 
@@ -74,13 +75,18 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
             print(f"babyllama: there is no command {command!r}.{hint} See babyllama --help.", file=sys.stderr)
             return 2
         script = f"babyllama {command}"
+    module, args = parse(command, arguments, prog=script)
+    return _run(module.run, args)
+
+
+def parse(command: str, arguments: Sequence[str], prog: str | None = None) -> tuple[ModuleType, argparse.Namespace]:
+    """The module of a sub-command and its parsed `arguments`; SystemExit 2 with one message when they are off."""
     module = importlib.import_module(f"babyllama.cli.{command}")
-    parser = Parser(prog=script, description=module.__doc__)
+    parser = Parser(prog=prog or f"babyllama {command}", description=module.__doc__)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="print results only, no notes or progress")
-    args = _parse(parser, arguments)
-    return _run(module.run, args)
+    return module, _parse(parser, list(arguments))
 
 
 def usage() -> str:

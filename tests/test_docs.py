@@ -1,0 +1,69 @@
+"""README and docs: every command in them parses, every configuration and page they name exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from babyllama.cli import parse
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "tests" / "README.md", *(ROOT / "docs").glob("*.md")])
+SCRIPTS = {
+    "train.py": "train", "train_tokenizer.py": "tokenizer", "evaluate.py": "evaluate", "benchmark.py": "benchmark",
+    "create_synthetic_data.py": "synthesize",
+}  # fmt: skip
+STANDS_FOR_ANYTHING = {"C", "C.yaml", "YAML", "CONFIG"}
+
+
+def commands() -> list[tuple[str, str]]:
+    """(page, command line) of every command of ours in a code block, indented or fenced, or in backticks."""
+    found = []
+    for page in PAGES:
+        text = page.read_text().replace("\\\n", " ")
+        for line in [*text.splitlines(), *re.findall(r"`([^`\n]+)`", text)]:
+            line = re.sub(r"^\s*(\$ )?", "", line)
+            if re.match(r"(babyllama [a-z]+( |$)|python3? (\./)?\w+\.py)", line):
+                found.append((page.name, line))
+    return found
+
+
+def arguments_of(line: str) -> tuple[str, list[str]] | None:
+    """(sub-command, arguments) of a command line; None for a script that is no sub-command."""
+    line = re.split(r"\s{2,}|\s[|>]|\s#", line)[0]
+    words = shlex.split(line)
+    if words[0] == "babyllama":
+        return words[1], words[2:]
+    script = words[1].removeprefix("./")
+    if script == "data_utils.py" and len(words) > 2:
+        return words[2], words[3:]
+    return (SCRIPTS[script], words[2:]) if script in SCRIPTS else None
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_a_command_in_the_docs_parses(page: str, line: str) -> None:
+    found = arguments_of(line)
+    if found is None:
+        assert (ROOT / shlex.split(line)[1]).is_file(), f"{page}: {line}"
+        return
+    command, arguments = found
+    # A bare mention of a command (`babyllama mix`) is no call.
+    if not arguments or "|" in line.replace(" | ", ""):
+        return
+    try:
+        _, args = parse(command, arguments)
+    except SystemExit as end:  # --help ends so
+        assert end.code == 0, f"{page}: {line}"  # noqa: PT017
+        return
+    config = getattr(args, "config", None)
+    if config and config not in STANDS_FOR_ANYTHING and "models/" not in config and "YOUR" not in config:
+        assert (ROOT / config).is_file(), f"{page}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -4,7 +4,6 @@ tokenizer."""
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from babyllama.artifacts import RunPaths
 from babyllama.device import choose_device, has_fast_bf16
 from babyllama.errors import CheckpointError, ConfigError, TokenizerError
+from babyllama.evaluation.locating import display_name, locate_model, words_seen
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +44,8 @@ class LoadedModel:
     """Name of the checkpoint when the model is not the run's final one."""
     path: str = ""
     """The folder or Hub name that was loaded."""
+    words_seen: int | None = None
+    """Words of training text it has seen, where its folder tells."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the results must know about how the model was loaded."""
 
@@ -66,37 +68,6 @@ class LoadedModel:
 
 
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "ibert", "data2vec-text")
-
-
-def locate_model(path_or_name: str | Path) -> tuple[str, RunPaths | None, str | None]:
-    """(folder or Hub name to load, run folder it belongs to, name of the checkpoint or None for the final
-    model).
-
-    CheckpointError when a path exists and holds no model, or when it is neither a path nor a possible Hub
-    name.
-    """
-    text = str(path_or_name)
-    path = Path(text).expanduser()
-    if not path.exists():
-        if _could_be_hub_name(text):
-            return text, None, None
-        raise CheckpointError(
-            f"no model at {text}: the folder does not exist. Name a run folder, a model folder or a Hub model."
-        )
-    if path.is_file():
-        raise CheckpointError(f"{text} is a file; a model is a folder with config.json and weights (or a run folder).")
-    if (path / "config.json").is_file():
-        run, checkpoint = _enclosing_run(path)
-        return str(path), run, checkpoint
-    run = RunPaths(path)
-    if (run.final / "config.json").is_file():
-        return str(run.final), run, None
-    if run.config.exists() or run.checkpoints.exists():
-        raise CheckpointError(
-            f"the run {text} has no finished model in {run.final.name}/. Finish the training (train.py ... "
-            f"--resume_from_checkpoint), or name one of its checkpoints: {_checkpoint_names(run)}."
-        )
-    raise CheckpointError(f"{text} holds no model: there is neither config.json nor final/config.json in it.")
 
 
 def load_model(
@@ -131,44 +102,16 @@ def load_model(
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
-        name=_display_name(source, run, checkpoint),
+        name=display_name(source, run, checkpoint),
         run=run,
         device=target,
         masked=masked,
         dtype="bf16" if model.dtype == torch.bfloat16 else "fp32",
         checkpoint=checkpoint,
         path=source,
+        words_seen=words_seen(source, run, checkpoint),
         notes=notes,
     )
-
-
-def _could_be_hub_name(text: str) -> bool:
-    parts = text.split("/")
-    plain = all(part and part.strip(".") and not part.startswith(("-", "~")) for part in parts)
-    return len(parts) <= 2 and plain and not text.startswith((".", "/")) and "\\" not in text
-
-
-def _enclosing_run(path: Path) -> tuple[RunPaths | None, str | None]:
-    resolved = path.resolve()
-    for depth, parent in enumerate(resolved.parents[:2]):
-        run = RunPaths(parent)
-        if depth == 0 and resolved == run.final and (run.run.exists() or run.config.exists()):
-            return run, None
-        if depth == 1 and resolved.parent == run.checkpoints:
-            return run, resolved.name
-    return None, None
-
-
-def _checkpoint_names(run: RunPaths) -> str:
-    names = sorted(p.name for p in run.checkpoints.iterdir() if p.is_dir()) if run.checkpoints.is_dir() else []
-    return ", ".join(f"{run.checkpoints}/{name}" for name in names[-3:]) or "none yet"
-
-
-def _display_name(source: str, run: RunPaths | None, checkpoint: str | None) -> str:
-    if run is None:
-        return source.rstrip("/") if not Path(source).is_dir() else Path(source).resolve().name
-    name = run.root.resolve().name
-    return name if checkpoint is None else f"{name}/{checkpoint}"
 
 
 def _check_weights(folder: Path, allow_pickle: bool) -> None:
@@ -326,13 +269,5 @@ def model_fingerprint(loaded: LoadedModel) -> dict[str, Any]:
         "context_length": loaded.context_length,
         "dtype": loaded.dtype,
         "device": str(loaded.device),
+        "words_seen": loaded.words_seen,
     }
-
-
-def read_run_info(run: RunPaths) -> dict[str, Any]:
-    """The run's run.json, or {} when there is none that can be read."""
-    try:
-        value = json.loads(run.run.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from training_faults import record, run_jobs, weights
 from training_world import tiny_run
 
 from babyllama.artifacts import RunPaths
 from babyllama.training.checkpoints import checkpoints_by_step
-from babyllama.training.rows_file import read_rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -26,31 +22,6 @@ SECTIONS = {
 }
 KILLS = (19, 58, 101)
 """Blocks read when the kill comes: in step 3, 8 and 13, in the middle of each."""
-
-
-def run_jobs(*jobs: dict[str, Any]) -> list[int]:
-    """Exit codes of the jobs, one after another; a negative one is a signal's number."""
-    here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, str(here / "training_faults.py"), *map(json.dumps, jobs)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
-        timeout=300,
-    )
-    codes = [int(line) for line in done.stdout.split()]
-    assert len(codes) == len(jobs), done.stderr
-    return codes
-
-
-def record(folder: Path) -> list[dict[str, str]]:
-    """losses.csv without what a clock writes."""
-    rows = read_rows(RunPaths(folder / "tiny").losses)
-    return [{name: value for name, value in row.items() if name != "tokens_per_second"} for row in rows]
-
-
-def weights(folder: Path) -> bytes:
-    return (RunPaths(folder / "tiny").final / "model.safetensors").read_bytes()
 
 
 def assert_same_run(folder: Path, undisturbed: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -21,6 +22,7 @@ from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 
 from babyllama.artifacts import RunPaths
 from babyllama.training import checkpoints
+from babyllama.training.rows_file import read_rows
 from babyllama.training.run import train
 
 
@@ -36,6 +38,31 @@ class CountingBlocks(TinyBlocks):
         if self.left == 0:
             self.action()
         return super().block(index, offset)
+
+
+def run_jobs(*jobs: dict[str, Any]) -> list[int]:
+    """Exit codes of the jobs, one after another; a negative one is a signal's number."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, str(here / "training_faults.py"), *map(json.dumps, jobs)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
+        timeout=300,
+    )
+    codes = [int(line) for line in done.stdout.split()]
+    assert len(codes) == len(jobs), done.stderr
+    return codes
+
+
+def record(folder: Path) -> list[dict[str, str]]:
+    """losses.csv without what a clock writes."""
+    rows = read_rows(RunPaths(folder / "tiny").losses)
+    return [{name: value for name, value in row.items() if name != "tokens_per_second"} for row in rows]
+
+
+def weights(folder: Path) -> bytes:
+    return (RunPaths(folder / "tiny").final / "model.safetensors").read_bytes()
 
 
 def _send(number: int) -> Any:

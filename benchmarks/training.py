@@ -1,0 +1,231 @@
+"""Training speed beside what a user would otherwise run: plain Trainer, Trainer in bf16, Trainer bf16 + torch.compile.
+
+    python benchmarks/training.py --config config/babylm-llama-26m.yaml --micro-batch 8 --steps 8
+    python benchmarks/training.py --config config/babylm-llama-66m.yaml --micro-batch 64 --device cuda
+
+Every row trains the configuration's model on the same random tokens in packed documents, in a process of its own, with
+one micro-batch per optimizer step. Shown are tokens per second (median of the steps after the third, everything
+between two steps included), peak memory, the time until the first step is done, and the share of the device's peak
+matrix speed in the row's number format. Rows that the hardware cannot compute sensibly are left out with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CPU_ROWS = ("trainer-fp32", "trainer-fp32-compile", "trainer-bf16", "trainer-bf16-compile", "ours", "ours-compile")
+CUDA_ROWS = (
+    "trainer-fp32",
+    "trainer-fp16-checkpointing",
+    "trainer-bf16",
+    "trainer-bf16-compile",
+    "ours",
+    "ours-compile",
+)
+NAMES = {
+    "trainer-fp32": "plain Trainer, fp32",
+    "trainer-fp32-compile": "Trainer, fp32 + torch_compile",
+    "trainer-fp16-checkpointing": "Trainer, fp16 + gradient checkpointing",
+    "trainer-bf16": "Trainer, bf16",
+    "trainer-bf16-compile": "Trainer, bf16 + torch_compile",
+    "ours": "BabyLlama",
+    "ours-compile": "BabyLlama, torch_compile",
+}
+
+
+class TimedBlocks:
+    """Random packed blocks that remember when each was read: the first reads of two steps are one step apart."""
+
+    def __init__(self, count: int, length: int, vocabulary: int, per_step: int) -> None:
+        rng = np.random.default_rng(0)
+        self.count, self.length, self.per_step = count, length, per_step
+        # Zipf-like ids, and a document of 200 tokens on average, as in the BabyLM mixes.
+        ids = 3 + (rng.zipf(1.2, size=count * length) % (vocabulary - 3))
+        starts = np.flatnonzero(rng.random(count * length) < 1 / 200)
+        ids[starts] = 1
+        self.ids = ids.reshape(count, length).astype(np.int64)
+        self.times: list[float] = []
+
+    def __len__(self) -> int:
+        return self.count
+
+    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+        self.times.append(time.perf_counter())
+        ids = self.ids[index % self.count]
+        place = np.arange(self.length)
+        restarts = np.where(ids == 1, place, 0)
+        positions = place - np.maximum.accumulate(restarts)
+        return {"input_ids": ids, "labels": ids, "position_ids": positions, "words": self.length * 3 // 4}
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        import torch
+
+        row = self.block(index)
+        return {name: torch.from_numpy(row[name]) for name in ("input_ids", "labels")}
+
+    def epoch_order(self, epoch: int, seed: int) -> np.ndarray:
+        return np.arange(self.count)
+
+    def epoch_offset(self, epoch: int, seed: int) -> int:
+        return 0
+
+    def check(self, **facts: Any) -> None:
+        """Made for this model: fits."""
+
+    def step_seconds(self) -> list[float]:
+        """Wall time of each step but the last, from first read to first read."""
+        first_reads = self.times[:: self.per_step]
+        return [after - before for before, after in itertools.pairwise(first_reads)]
+
+
+def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train one row in this process."""
+    began = time.perf_counter()
+    import torch
+
+    from babyllama.architectures import build_model
+    from babyllama.config import load_config
+    from babyllama.device import choose_device, choose_precision, set_threads
+    from babyllama.training.memory import peak_memory_bytes
+    from babyllama.training.throughput import flops_per_token, measure_peak
+
+    overrides = [f"training.device={arguments.device}", f"training.batch_size={arguments.micro_batch}",
+                 "training.gradient_accumulation_steps=1", "training.effective_batch_size=null",
+                 f"training.max_steps={arguments.steps}", "training.logging_steps=1000000",
+                 f"training.torch_compile={'true' if row == 'ours-compile' else 'false'}", "logging.wandb=false",
+                 "training.save_steps=1000000", "training.gradient_checkpointing=false", *arguments.override]  # fmt: skip
+    config = load_config(arguments.config, overrides)
+    set_threads(config.training.threads)
+    device = choose_device(config.training.device)
+    precision = choose_precision(config.training, device).name if row.startswith("ours") else row.split("-")[1]
+    vocabulary = config.model.vocab_size or (config.tokenizer.vocab_size if config.tokenizer else 16000)
+    model = build_model(config.model, vocab_size=vocabulary, seq_length=config.data.seq_length)
+    blocks = TimedBlocks(
+        arguments.micro_batch * (arguments.steps + 1), config.data.seq_length, vocabulary, arguments.micro_batch
+    )
+    ready = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        if row.startswith("ours"):
+            _ours(config, model, blocks, Path(folder))
+        else:
+            _trainer(row, config, model, blocks, Path(folder), arguments)
+    seconds = blocks.step_seconds()
+    # accelerate's loader reads one batch ahead, ours does not.
+    first_step = arguments.micro_batch * (1 if row.startswith("ours") else 2)
+    rate = arguments.micro_batch * config.data.seq_length / statistics.median(seconds[3:])
+    return {
+        "row": NAMES[row],
+        "tokens_per_second": rate,
+        "peak_memory_bytes": peak_memory_bytes(device),
+        "first_step_seconds": blocks.times[first_step] - ready,
+        "setup_seconds": ready - began,
+        "peak_share": rate * flops_per_token(model, config.data.seq_length) / measure_peak(device, precision),
+        "precision": precision,
+        "torch": torch.__version__,
+    }
+
+
+def _ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    from babyllama.artifacts import RunPaths
+    from babyllama.training import train
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    train(
+        config, model=model, tokenizer=tokenizer, train_dataset=blocks, eval_dataset=None,  # type: ignore[arg-type]
+        paths=RunPaths(folder / "run"), resume=None, run_info={"quiet": True},
+    )  # fmt: skip
+
+
+def _trainer(
+    row: str, config: Any, model: Any, blocks: TimedBlocks, folder: Path, arguments: argparse.Namespace
+) -> None:
+    from transformers import Trainer, TrainingArguments
+
+    section = config.optimization
+    training = TrainingArguments(
+        output_dir=str(folder), per_device_train_batch_size=arguments.micro_batch, max_steps=arguments.steps,
+        learning_rate=config.training.lr, weight_decay=section.weight_decay, adam_beta2=section.adam_beta2,
+        max_grad_norm=section.max_grad_norm, lr_scheduler_type="cosine", warmup_steps=config.training.warmup_steps,
+        bf16="bf16" in row, fp16="fp16" in row, torch_compile=row.endswith("compile"),
+        gradient_checkpointing="checkpointing" in row, use_cpu=arguments.device == "cpu", report_to=[],
+        save_strategy="no", logging_strategy="no", disable_tqdm=True,
+    )  # fmt: skip
+    Trainer(model=model, args=training, train_dataset=blocks).train()  # type: ignore[arg-type]
+
+
+def reason_to_skip(row: str, device: Any) -> str | None:
+    """Why `row` says nothing on this machine; None when it does."""
+    from babyllama.device import has_fast_bf16
+    from babyllama.training.compiling import missing_compiler
+
+    if "bf16" in row and not has_fast_bf16(device):
+        return f"this {device.type.upper()} has no bf16 units and would emulate them"
+    if row.endswith("compile"):
+        return missing_compiler(device)
+    return None
+
+
+def main() -> None:
+    """Run the rows one after another and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--config", default="config/babylm-llama-26m.yaml")
+    parser.add_argument("--micro-batch", type=int, default=8, help="sequences per forward pass, the same in every row")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--rows", nargs="*", help=f"some of: {', '.join(NAMES)}")
+    parser.add_argument("--json", help="also write the measurements to this file")
+    parser.add_argument("--override", nargs="*", default=[], help="section.key=value for the configuration")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.steps < 5:
+        parser.error("--steps must be at least 5: the first three are warm-up")
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure, arguments)))
+        return
+
+    from babyllama.device import choose_device, describe_device
+
+    device = choose_device(arguments.device)
+    arguments.device = str(device)
+    print(f"{arguments.config}, {arguments.micro_batch} sequences per step, {describe_device(device)}\n")
+    print("| | tokens/s | share of peak | peak memory | first step after |\n|---|---|---|---|---|")
+    found = []
+    for row in arguments.rows or (CUDA_ROWS if device.type == "cuda" else CPU_ROWS):
+        reason = reason_to_skip(row, device)
+        if reason is not None:
+            print(f"| {NAMES[row]} | not measured: {reason} | | | |", flush=True)
+            continue
+        command = [sys.executable, __file__, "--measure", row, "--config", arguments.config,
+                   "--micro-batch", str(arguments.micro_batch), "--steps", str(arguments.steps),
+                   "--device", arguments.device, "--override", *arguments.override]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"| {NAMES[row]} | failed: {done.stderr.strip().splitlines()[-1][:100]} | | | |", flush=True)
+            continue
+        result = json.loads(done.stdout.splitlines()[-1])
+        found.append(result)
+        print(
+            f"| {result['row']} ({result['precision']}) | {result['tokens_per_second']:,.0f} | {result['peak_share']:.0%} | "
+            f"{result['peak_memory_bytes'] / 2**30:.2f} GiB | {result['first_step_seconds']:.1f} s |",
+            flush=True,
+        )
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -60,7 +60,7 @@ CREDITS = Rule(
     re.compile(
         # Between double bars; a line of its own; or in running text, where only the credit and one name are sure.
         rf"==+ ?{_CREDIT}[^=\n]{{0,60}} by [^=\n]{{1,60}}==+(?: @\w++)?"
-        rf"|\n\W{{0,5}}{_CREDIT}(?:,? (?:and )?{_CREDIT}){{0,3}} by:? [^.?!\n]{{1,40}}(?=\n|\Z)"
+        rf"|\n\W{{0,5}}{_CREDIT}(?:,? (?:and )?{_CREDIT}){{0,3}} by:?(?: [^\s.?!]++){{1,3}}(?=\n|\Z)"
         r"|(?<!\w)(?:Subtitles?(?:d| ripped)?|subtitles ripped|Subs|Captions?|Captioned|Captioning|Synced|Sync) by:? (?!the |a )\S++"
     ),
     " ",
@@ -147,9 +147,10 @@ LABELS = Rule(
 CHAT_FILES = Rule(
     "file marks",
     "`= = = childes/.../020030a.cha = = =` goes",
-    re.compile(r"= = = [^\s=]++ = = ="),
+    re.compile(r"\s?= = = [^\s=]++ = = =\s?"),
     "\n",
     ("= = = ",),
+    across_lines=True,
 )
 BRACKETS = Rule(
     "annotations",

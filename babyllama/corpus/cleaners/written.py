@@ -78,9 +78,10 @@ WIKIPEDIA = Cleaner(
 FILE_MARKS = Rule(
     "file marks",
     "`= = = PG1234 = = =`, `_BOOK_TITLE_ : name.txt.out` and `*** START OF ... ***` go",
-    re.compile(r"= = = [^\s=]++ = = =|_BOOK_TITLE_ : \S++|\*\*\* ?(?:START|END) OF [^*\n]{0,200}\*\*\*"),
+    re.compile(r"\s?(?:= = = [^\s=]++ = = =|_BOOK_TITLE_ : \S++|\*\*\* ?(?:START|END) OF [^*\n]{0,200}\*\*\*)\s?"),
     "\n",
     ("= = = ", "_BOOK_TITLE_", "***"),
+    across_lines=True,
 )
 INSERTS = Rule(
     "illustrations and notes",

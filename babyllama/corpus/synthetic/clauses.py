@@ -47,8 +47,8 @@ WHO.pl
 # -- verb phrases; f is base, part, ing, sg or pl --------------------------------------------------------------------
 VP f
   4 [verb intransitive f]
-  3 [verb intransitive f] [manner]
-  3 [verb intransitive f] [near] <NP.m place>
+  4 [verb intransitive f] [manner]
+  4 [verb intransitive f] [near] <NP.m place>
   4 [verb thing f] <THING.m>
   4 [verb animate f] <WHO.m>
   4 [verb food f] <NP.m food>
@@ -114,6 +114,7 @@ BINDING
 PERFECT
   3 <SUBJECT.n> [have n] <VP part> .
   4 <SUBJECT.n> [have n] [verb thing part] <NP.m thing> .
+  1 <SUBJECT.n> [have n] [verb intransitive part] [manner] .
   1 <SUBJECT.n> [have n] [already] <VP part> .
 PASSIVE
   3 <NP.n thing> [be n] [verb thing part] by <WHO.m> .
@@ -155,15 +156,16 @@ KNOWER
   1 <NP.n person> [f know n]
   1 <NP.n person> [f remember n]
 QUESTION
-  4 what [do n] <WHO.n> [verb thing base] ?
+  6 what [do n] <WHO.n> [verb thing base] ?
   2 what [do n] <WHO.n> [verb food base] ?
-  3 who [do n] <WHO.n> [verb animate base] ?
+  2 who [do n] <WHO.n> [verb animate base] ?
+  2 who [do n] <WHO.n> [verb reflexive base] ?
   4 which [noun thing m] [do n] <WHO.n> [verb thing base] ?
   2 which [noun food m] [do n] <WHO.n> [verb food base] ?
   2 which [noun anim m] [do n] <WHO.n> [verb animate base] ?
   2 which [noun anim n] <VP n> ?
   1 who [verb thing sg] <NP.m thing> ?
-  6 <WHY> [do n] <WHO.n> [verb intransitive base] ?
+  4 <WHY> [do n] <WHO.n> [verb intransitive base] ?
   3 [do n] <WHO.n> <VP base> ?
   2 [be n] <WHO.n> [adj anim] ?
   4 [have n] <WHO.n> ever <VP part> ?
@@ -179,8 +181,8 @@ SPEECH
   1 `` <QUESTION> '' [f ask pl] <NP.pl person> .
 # -- negative polarity: ever and any need a licensor that scopes over them -------------------------------------------
 POLARITY
-  5 no [noun anim n] ever <VP n> .
-  3 [opener] no [noun anim n] [have n] ever <VP part> .
+  7 no [noun anim n] ever <VP n> .
+  5 [opener] no [noun anim n] [have n] ever <VP part> .
   3 <SUBJECT.n> [have n] not ever <VP part> .
   3 <SUBJECT.n> [have n] [already] <VP part> .
   1 <SUBJECT.n> [do n] not ever <VP base> .

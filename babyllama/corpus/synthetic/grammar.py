@@ -108,6 +108,15 @@ class Grammar:
         """A skeleton of `text`, which is tokens in rule notation; `capital` says whether a sentence begins here."""
         return _assemble(self._expand(rng, _TOKEN.findall(text), {}, tense), capital)
 
+    def sample(self, rng: random.Random, name: str, count: int, tense: str) -> list[Skeleton]:
+        """About `count` skeletons of the rule `name`, each alternative as often as its weight asks for."""
+        rule = self.rules[name]
+        return [
+            _assemble(self._expand(rng, tokens, {}, tense), capital=True)
+            for tokens, weight in zip(rule.alternatives, rule.weights, strict=True)
+            for _ in range(round(count * weight / sum(rule.weights)))
+        ]
+
     def _expand(self, rng: random.Random, tokens: list[str], bound: dict[str, str], tense: str) -> list[str]:
         def value(argument: str) -> str:
             if argument == "o":

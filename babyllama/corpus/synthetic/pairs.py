@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from babyllama.corpus.synthetic.frequencies import expected_counts, tokens_of
 from babyllama.corpus.synthetic.grammar import TENSES, grammar
 from babyllama.corpus.synthetic.inflection import Noun, Verb
-from babyllama.corpus.synthetic.stories import fill, stories
+from babyllama.corpus.synthetic.stories import fill
 from babyllama.corpus.synthetic.vocabulary import COMPLEXITIES, SPLITS, vocabulary
 from babyllama.corpus.synthetic.worlds import World, world
 
-# Words of text, drawn like a corpus, that say how frequent each word is.
-_REFERENCE_WORDS = 500_000
-# A pair has no word rarer than this in the sample.
-_LEAST_COUNT = 20
+# No word of a pair is rarer than this in a million tokens of text.
+_LEAST_PER_MILLION = 40
 _ATTEMPTS_PER_PAIR = 40
-# A smaller difference of log frequencies is slight.
-_CLEAR_MARGIN = 0.3
-_TOKEN = re.compile(r"[\w']+|[^\w\s]")
+# A difference of log frequencies that chance may turn round in a text of some 100,000 words.
+_SLIGHT_MARGIN = 0.15
 
 
 class Unfit(Exception):
@@ -104,11 +100,11 @@ def write_pairs(
 ) -> Iterator[tuple[str, str]]:
     """(UID, contents of its file in BLiMP's JSON lines) of each paradigm that `complexity` has.
 
-    Of the pairs of a paradigm, as many have the more frequent words in the good sentence as in the bad one, measured
-    on a sample of the same language, so that a unigram model scores about one half.
+    Of the pairs of a paradigm, as many have the more frequent words in the good sentence as in the bad one, so that a
+    unigram model scores about one half.
     """
     level = COMPLEXITIES.index(complexity)
-    logs = _log_frequencies(complexity)
+    logs = {word: math.log(count) for word, count in expected_counts(complexity).items() if count >= _LEAST_PER_MILLION}
     for paradigm in paradigms:
         if COMPLEXITIES.index(paradigm.complexity) <= level:
             rng = random.Random(f"pairs {complexity} {seed} {paradigm.uid}")
@@ -117,59 +113,39 @@ def write_pairs(
             yield paradigm.uid, "\n".join(lines) + "\n"
 
 
-@cache
-def _log_frequencies(complexity: str) -> dict[str, float]:
-    counts: Counter[str] = Counter()
-    for document in stories(complexity, "reference"):
-        counts.update(_TOKEN.findall(document))
-        if counts.total() >= _REFERENCE_WORDS:
-            return {word: math.log(count) for word, count in counts.items() if count >= _LEAST_COUNT}
-    raise AssertionError("the stream of stories never ends")
-
-
 def _balanced(
     paradigm: Paradigm, complexity: str, rng: random.Random, logs: dict[str, float], count: int
 ) -> list[Pair]:
     """`count` pairs, or as many as can be found: as many preferred by word frequency one way as the other.
 
-    A preference so slight that it may be the other way round in another sample counts only together with a pair in
-    which the same words are good and bad the other way round (himself for herself, herself for himself).
+    Slight preferences, which may be the other way round in a text, are balanced among themselves.
     """
     pairs: list[Pair] = []
     seen: set[str] = set()
-    balance = 0
-    waiting: dict[tuple[str, ...], list[Pair]] = defaultdict(list)
+    balance = {"clear": 0, "slight": 0}
     for _ in range(count * _ATTEMPTS_PER_PAIR):
-        if len(pairs) >= count:
+        if len(pairs) == count:
             break
         try:
             pair = paradigm.make(Scene(complexity, rng))
         except Unfit:
             continue
         good, bad = _differing(pair)
-        if pair.good in seen or not logs.keys() >= {*_TOKEN.findall(pair.good), *_TOKEN.findall(pair.bad)}:
+        if pair.good in seen or not logs.keys() >= {*tokens_of(pair.good), *tokens_of(pair.bad)}:
             continue
         margin = sum(logs[word] for word in good) - sum(logs[word] for word in bad)
-        chosen: list[Pair] = []
-        if good == bad:
-            chosen = [pair]
-        elif abs(margin) < _CLEAR_MARGIN:
-            if waiting[bad + good]:
-                chosen = [pair, waiting[bad + good].pop()]
-            else:
-                waiting[good + bad].append(pair)
-                seen.add(pair.good)
-        elif abs(balance + math.copysign(1, margin)) <= 1:
-            balance += int(math.copysign(1, margin))
-            chosen = [pair]
-        pairs += chosen
-        seen.update(each.good for each in chosen)
-    return pairs[:count]
+        side = 0 if abs(margin) < 1e-9 else int(math.copysign(1, margin))
+        kind = "slight" if abs(margin) < _SLIGHT_MARGIN else "clear"
+        if abs(balance[kind] + side) <= 1:
+            balance[kind] += side
+            seen.add(pair.good)
+            pairs.append(pair)
+    return pairs
 
 
 def _differing(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words that only the good sentence has, and those that only the bad one has, sorted."""
-    good, bad = Counter(_TOKEN.findall(pair.good)), Counter(_TOKEN.findall(pair.bad))
+    good, bad = Counter(tokens_of(pair.good)), Counter(tokens_of(pair.bad))
     return tuple(sorted((good - bad).elements())), tuple(sorted((bad - good).elements()))
 
 
@@ -190,7 +166,7 @@ def _row(paradigm: Paradigm, pair: Pair, index: int) -> dict[str, Any]:
         "simple_LM_method": True,
         "one_prefix_method": len(differing) == 1,
         "two_prefix_method": False,
-        "lexically_identical": sorted(_TOKEN.findall(pair.good)) == sorted(_TOKEN.findall(pair.bad)),
+        "lexically_identical": _differing(pair) == ((), ()),
         "critical_pair": list(pair.critical),
         "pairID": str(index),
     }

@@ -94,10 +94,10 @@ def _wh_vs_that(scene: Scene) -> Pair:
 
 @STRUCTURE.add("wh_questions_object_gap", "filler_gap_dependency", "syntax")
 def _wh_object_gap(scene: Scene) -> Pair:
-    frame, number = scene.one_of(TRANSITIVE), scene.number()
+    frame, number = scene.one_of([*TRANSITIVE, "reflexive"]), scene.number()
     noun = scene.noun("anim")
     good, bad = scene.clashing_verb(noun, frame), scene.clashing_verb(noun, "intransitive", strict)
-    wh = "who" if frame == "animate" else "what"
+    wh = "who" if frame in ("animate", "reflexive") else "what"
     before = f"{wh} {auxiliary('do', number, scene.tense)} the {noun.form(number)}"
     return pair(before, good.base, bad.base, "", (noun, good), end="?")
 

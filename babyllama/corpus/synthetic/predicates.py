@@ -24,7 +24,7 @@ VERBS: dict[str, str] = {
         chase follow thank greet hug+ kiss tease scare like love meet:met:met admire
         rescue surprise trust remind
         | obey invite ignore annoy cheer summon lead:led:led catch:caught:caught
-        awaken interview outrun pester encourage welcome frighten mock
+        awaken interview overhear:overheard:overheard pester encourage welcome frighten mock
         | confuse escort impress taunt flog+ hire insult irritate
     """,
     "thing": """

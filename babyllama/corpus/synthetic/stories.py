@@ -16,19 +16,23 @@ from babyllama.corpus.synthetic.worlds import World, world
 
 # Skeletons kept per rule and tense; TELL, which makes up most of a text, has many more ways to go.
 _BEAT_SKELETONS = 24
-_TELL_SKELETONS = 1600
+_TELL_SKELETONS = 2000
+# A `*` of a plot is one sentence and 0, 1, 2 or 3 more.
+_MORE_PER_STAR = 4
+SENTENCES_PER_STAR = 1 + (_MORE_PER_STAR - 1) / 2
 _GENDERS = ("male", "female")
 _SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
 
 
-class _Sentence(NamedTuple):
-    """A skeleton made ready: its template, and what fetches the tables of its keys from a world in one call."""
+class Sentence(NamedTuple):
+    """A skeleton made ready: pronouns filled in, and what fetches the tables of its keys from a world in one call."""
 
     template: str
+    keys: tuple[str, ...]
     tables: Callable[[World], tuple[list[str], ...]]
 
 
-Bank = dict[str, list[_Sentence]]
+Bank = dict[str, list[Sentence]]
 
 
 def stories(complexity: str, stream: str) -> Iterator[str]:
@@ -38,21 +42,21 @@ def stories(complexity: str, stream: str) -> Iterator[str]:
     number of documents.
     """
     rng = random.Random(f"stories {complexity} {stream}")
-    banks = _banks(complexity)
+    by_tense_and_gender = banks(complexity)
     plots = grammar(complexity).plots
     topics = vocabulary(complexity).topics
     draw = rng.random
     while True:
         place = world(complexity, topics[int(draw() * len(topics))], int(draw() * len(SPLITS)))
         genders = int(draw() * 2), int(draw() * 2)
-        bank = banks[TENSES[int(draw() * 2)], *genders]
+        bank = by_tense_and_gender[TENSES[int(draw() * 2)], *genders]
 
-        sentences: list[_Sentence] = []
+        sentences: list[Sentence] = []
         for beat in plots[int(draw() * len(plots))]:
             choices = bank[beat]
             sentences.append(choices[int(draw() * len(choices))])
             if beat == "*":
-                sentences += [choices[int(draw() * len(choices))] for _ in range(int(draw() * 4))]
+                sentences += [choices[int(draw() * len(choices))] for _ in range(int(draw() * _MORE_PER_STAR))]
         yield _fill(place, sentences, genders, rng).replace(" \n ", "\n")
 
 
@@ -62,7 +66,7 @@ def fill(place: World, skeleton: Skeleton, rng: random.Random) -> str:
     return _fill(place, [_ready(skeleton, genders)], genders, rng)
 
 
-def _fill(place: World, sentences: list[_Sentence], genders: tuple[int, int], rng: random.Random) -> str:
+def _fill(place: World, sentences: list[Sentence], genders: tuple[int, int], rng: random.Random) -> str:
     tables = [table for sentence in sentences for table in sentence.tables(place)]
     words = tuple(map(getitem, tables, rng.randbytes(len(tables))))
     text = " ".join([sentence.template for sentence in sentences]) % words
@@ -72,7 +76,7 @@ def _fill(place: World, sentences: list[_Sentence], genders: tuple[int, int], rn
 
 
 @cache
-def _banks(complexity: str) -> dict[tuple[str | int, ...], Bank]:
+def banks(complexity: str) -> dict[tuple[str | int, ...], Bank]:
     """Skeletons of every beat, by tense and by the genders of A and B, whose pronouns are filled in.
 
     They are a fixed sample of what the grammar derives, the same for every stream.
@@ -80,30 +84,30 @@ def _banks(complexity: str) -> dict[tuple[str | int, ...], Bank]:
     rng = random.Random(f"skeletons {complexity}")
     rules = grammar(complexity)
     names = sorted({beat for plot in rules.plots for beat in plot} - {"*", "/"})
-    banks: dict[tuple[str | int, ...], Bank] = {}
+    found: dict[tuple[str | int, ...], Bank] = {}
     for tense in TENSES:
-        bank = {name: [rules.derive(rng, f"<{name}>", tense) for _ in range(_BEAT_SKELETONS)] for name in names}
-        bank["*"] = [rules.derive(rng, "<TELL>", tense) for _ in range(_TELL_SKELETONS)]
+        bank = {name: rules.sample(rng, name, _BEAT_SKELETONS, tense) for name in names}
+        bank["*"] = rules.sample(rng, "TELL", _TELL_SKELETONS, tense)
         bank["/"] = [Skeleton("\n", ())]
         for genders in product((0, 1), repeat=2):
-            banks[tense, *genders] = {
+            found[tense, *genders] = {
                 name: [_ready(skeleton, genders) for skeleton in skeletons] for name, skeletons in bank.items()
             }
-    return banks
+    return found
 
 
-def _ready(skeleton: Skeleton, genders: tuple[int, ...]) -> _Sentence:
+def _ready(skeleton: Skeleton, genders: tuple[int, ...]) -> Sentence:
     """`skeleton` with the pronouns of A and B filled in."""
     template, keys = skeleton
     for hero, gender in zip("AB", genders, strict=True):
         for word, forms in PRONOUNS.items():
             template = template.replace(MARKERS[f"{hero}.{word}"], forms[gender])
     if len(keys) > 1:
-        return _Sentence(template, itemgetter(*keys))
+        return Sentence(template, keys, itemgetter(*keys))
     if not keys:
-        return _Sentence(template, lambda place: ())
+        return Sentence(template, keys, lambda place: ())
     # itemgetter of a single key returns no tuple.
-    return _Sentence(template, lambda place: (place[keys[0]],))
+    return Sentence(template, keys, lambda place: (place[keys[0]],))
 
 
 def _cast(place: World, genders: tuple[int, int], draw: Callable[[], float]) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class World(dict[str, list[str]]):
 
     def __missing__(self, key: str) -> list[str]:
         kind, *arguments = key.removeprefix("^").split()
-        tables = self if kind in _TOPICAL else self._shared
+        tables = self if is_topical(key) else self._shared
         table = tables.get(key)
         if table is None:
             if key[0] == "^":
@@ -115,6 +115,11 @@ class World(dict[str, list[str]]):
             case _, []:
                 return CLOSED[kind]
         raise AssertionError(f"the grammar asks for an unknown table: {kind} {' '.join(arguments)}")
+
+
+def is_topical(key: str) -> bool:
+    """Whether the table `key` depends on the topic of a world."""
+    return key.removeprefix("^").split()[0] in _TOPICAL
 
 
 def _recurring(name: str, number: str, size: int) -> list[str]:

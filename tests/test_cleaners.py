@@ -1,0 +1,517 @@
+"""Cleaners: golden lines of every real file, and the properties that hold for any text."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from babyllama.cli import main
+from babyllama.corpus.clean_files import changes, clean_path
+from babyllama.corpus.cleaners import (
+    CLEANERS,
+    Cleaner,
+    DomainCleaners,
+    clean,
+    cleaner_fingerprint,
+    create_cleaner_registry,
+    register_cleaner,
+)
+from babyllama.corpus.documents import read_documents
+from babyllama.corpus.sources import guess_domain
+from babyllama.corpus.splitting import split_file
+from babyllama.errors import ConfigError, DataError, RunError
+
+DOMAINS = [
+    "default",
+    "none",
+    "wikipedia",
+    "gutenberg",
+    "cbt",
+    "subtitles",
+    "dialogue",
+    "bnc_spoken",
+    "switchboard",
+    "childes",
+]
+"""One name for each set of rules."""
+
+GOLDEN = {
+    # BabyLM 2024/25
+    "simple_wiki": [
+        ("= = = Confetti = = =", "Confetti"),
+        ("= = = List of cities in Paraguay = = =\nText.", "List of cities in Paraguay\nText."),
+        ("buried in Lawn Cemetery.[1]", "buried in Lawn Cemetery."),
+        ("It reads as one hundred [and] twenty.", "It reads as one hundred [and] twenty."),
+        ('The megaron (, , plural "megara") is the hall', 'The megaron (plural "megara") is the hall'),
+        ("Chełm (; ) is a city", "Chełm is a city"),
+        ("Mahmoud Refaat (; born April 25, 1978)", "Mahmoud Refaat (born April 25, 1978)"),
+        (
+            "Snoop Dogg, 50 Cent, Kendrick Lamar, , Wiz Khalifa, , and many more.",
+            "Snoop Dogg, 50 Cent, Kendrick Lamar, Wiz Khalifa, and many more.",
+        ),
+        ("Procter &amp; Gamble", "Procter & Gamble"),
+        ("The words of the poem. &lt;poem&gt; And did those feet", "The words of the poem. And did those feet"),
+        ('&lt;ref name="USA today Huffman/Loughlin"&gt;&lt;/ref&gt;', ""),
+        ("Club career statistics. 62||23 79||27 141||50 International", "Club career statistics. International"),
+        ("= = = Kappa Mikey = = =\n\n\n\nIt is", "Kappa Mikey\n\nIt is"),
+        ("array[start] = array[minimumId];", "array[start] = array[minimumId];"),
+    ],
+    "bnc_spoken": [
+        ("This is the motion of Councillor and Councillor .", "This is the motion of Councillor and Councillor."),
+        ("Did yo , have you been ", "Did yo, have you been"),
+        ("despite Mr 's clarification ", "despite Mr's clarification"),
+        ("Mum !", "Mum!"),
+        ("R O B E R T .", "R O B E R T."),
+        ("No I do n't.", "No I don't."),
+        ("yeah, an hour of ..", "yeah, an hour of .."),
+    ],
+    "open_subtitles": [
+        ("- No problem.", "No problem."),
+        ("-Are you okay?\n-Yeah.", "Are you okay?\nYeah."),
+        ("CLAIRE: Charlie, say yes.", "Charlie, say yes."),
+        ("Whoops! [shrieking] [claws snapping] I'll try.", "Whoops! I'll try."),
+        ("(SIGHS) (WHISPERS) Sorry.", "Sorry."),
+        ("{BOTH ROARING}", ""),
+        ("No. {\\pos(192,220)}We'll definitely", "No. We'll definitely"),
+        ("♪ Louie, Louie ♪", "Louie, Louie"),
+        ("# Closer to me, dear #", "Closer to me, dear"),
+        ("the #2 public college", "the #2 public college"),
+        ("WE WON'T NEED YOU, STEFANO.\nTHANK YOU.", "We won't need you, stefano.\nThank you."),
+        ("NO, I HAVEN'T!", "No, I haven't!"),
+        ("Tell me what �s wrong.", "Tell me what's wrong."),
+        ("Don �t you hate me?", "Don't you hate me?"),
+        ("You can't stay? ! Oh.", "You can't stay?! Oh."),
+        ("487 00:30:42,106 --> 00:30:45,310 Catherine", "Catherine"),
+        ("250 00:16:00,826 -- 00:16:04,057 Today, it", "Today, it"),
+        ("I knew it. == sync, corrected by elderman == @elder_man A tattoo?", "I knew it. A tattoo?"),
+        ("Subtitles by demonseye This is Sophie Hall", "This is Sophie Hall"),
+        ("It was translated by the monks.", "It was translated by the monks."),
+        ("Easy, mate. ~ Bert! ~ Yeah.", "Easy, mate.\nBert!\nYeah."),
+        ("- 5 euros.", "- 5 euros."),
+        ("OK.", "OK."),
+    ],
+    "childes": [
+        (
+            "*EXP: it says to make it easy to catch the fish every time.",
+            "it says to make it easy to catch the fish every time.",
+        ),
+        ("*CHI: haha. [giggles]\n*BRO: hee he.", "haha.\nhee he."),
+        ("*CHI: [babbles].\n*MOT: oh splash.", "oh splash."),
+        ("*BRO: xxx where is the cockroach?", "where is the cockroach?"),
+        ("*MOT: ta [thank you ].", "ta."),
+        ("*PAR1: um two cups for ten cents.", "um two cups for ten cents."),
+        ("*MOT: okay. %add: FAT\n*MOT: act", "okay.\nact"),
+        ("*MOT: that way it [jack+in+the+box] works better", "that way it works better"),
+        ("*MOT: are y' sleepy+head?", "are y' sleepy head?"),
+        ("*CHI: don('t) close it.", "don't close it."),
+        ("*MOT: (it')s a birdie.", "it's a birdie."),
+        ("*CHI: hel:lo!", "hello!"),
+        ("*MOT: at 15:26.", "at 15:26."),
+        ("*MOT: Daddy 's gonna be nice.", "Daddy's gonna be nice."),
+        ('*CHI: " clean wall!"', '"clean wall!"'),
+        ("stop for now. = = = childes/CHILDES_NA/Soderstrom/The/000817.cha = = =\n*MOT: oh", "stop for now.\noh"),
+    ],
+    "gutenberg": [
+        ("for _not_ going away!", "for not going away!"),
+        ("a maid named Kath_leen_, Who never", "a maid named Kath_leen_, Who never"),
+        ("two Bishops,[96] Mr. Clark", "two Bishops, Mr. Clark"),
+        ("[Illustration: Turning to give his attention]\nThe ship", "The ship"),
+        ("[Illustration: Chap.\n12] XII.", "XII."),
+        ("till [but] now I knew not thine offence", "till [but] now I knew not thine offence"),
+        ("brother also.’ * * * * * ‘_Oct.", "brother also.’\n‘_Oct."),
+        ("My poor ---- came particularly badly off", "My poor ---- came particularly badly off"),
+        ("The struggle {vi}.", "The struggle."),
+        ("Team at http://www.pgdp.net Hello", "Team at Hello"),
+    ],
+    # also the 2023 form, without labels
+    "switchboard": [
+        ("A:\tI'm sure they are.\nB:\tA lot different.", "I'm sure they are.\nA lot different."),
+        ("a little different,  yet believable.", "a little different, yet believable."),
+        ("A:\tWell your from Indiana, yeah. *your should be you're\nA:\tOh", "Well your from Indiana, yeah.\nOh"),
+        ("Uh-huh. *listen; mistranscribed 'uh-uh'", "Uh-huh."),
+        ("it won't even give it the back section <laughter>.", "it won't even give it the back section."),
+        ("my dress code is very, very (( )).", "my dress code is very, very."),
+        ("Uh-huh. child_talking", "Uh-huh."),
+    ],
+    # BabyLM 2023
+    "aochildes": [
+        ("what's that ?", "what's that?"),
+        ("aboo .\nkee .", "aboo.\nkee."),
+        ("hm hm hm hm .", "hm hm hm hm."),
+    ],
+    "cbt": [
+        (
+            "` That is the very thing , ' shouted the frog , jumping high",
+            "'That is the very thing,' shouted the frog, jumping high",
+        ),
+        ("an idea flashed into the queen 's head", "an idea flashed into the queen's head"),
+        ("I do n't see what you have to complain of now ;", "I don't see what you have to complain of now;"),
+        ("`` You 'll ruin your dress , '' said Mollie .", '"You\'ll ruin your dress," said Mollie.'),
+        ("to see -LRB- as Maimie and Tony saw -RRB- that", "to see (as Maimie and Tony saw) that"),
+        ("-LSB- Illustration : A fairy ring -RSB- Of late", "Of late"),
+        (
+            "ended happily .\n_BOOK_TITLE_ : Lucy_Maud_Montgomery___Anne.txt.out\nI An Irate",
+            "ended happily.\nI An Irate",
+        ),
+        ("if -- Kenneth Ford -- wanted me", "if -- Kenneth Ford -- wanted me"),
+    ],
+    "children_stories": [
+        ("he was dead.[3]\n[Footnote 3: This is a stanza from the works.]\nNext", "he was dead.\nNext"),
+        ('first verse:\n    "A service have we done thee', 'first verse:\n"A service have we done thee'),
+        ("by man[oe]uvring in large bodies", "by man[oe]uvring in large bodies"),
+    ],
+    "default": [
+        ("A  line \r\nwith a soft\xadhyphen,\u200b and a\xa0space .", "A line\nwith a softhyphen, and a space."),
+        ("= = = stays = = =", "= = = stays = = ="),
+    ],
+    "none": [("  as it  was .\n", "as it  was .")],
+}
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("domain", "before", "after"), [(d, b, a) for d, pairs in GOLDEN.items() for b, a in pairs])
+def test_golden_lines(domain, before, after):
+    assert clean(before, domain) == after
+
+
+@pytest.mark.unit
+def test_every_babylm_stem_has_golden_lines_or_shares_a_cleaner_with_one():
+    stems_2023 = (
+        "aochildes bnc_spoken cbt children_stories gutenberg open_subtitles qed simple_wikipedia switchboard wikipedia"
+    )
+    stems_2024 = "bnc_spoken childes gutenberg open_subtitles simple_wiki switchboard"
+    tested = [CLEANERS[domain] for domain in GOLDEN]
+    for stem in {*stems_2023.split(), *stems_2024.split()}:
+        cleaner = CLEANERS[stem]
+        assert any(isinstance(cleaner, Cleaner) and cleaner.rules == other.rules for other in tested), stem
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("domain", "text"),
+    [
+        ("childes", "*CHI: haha. [giggles]\n*MOT: no."),
+        ("switchboard", "A: No?\nB: Yes."),
+        ("open_subtitles", "- CLAIRE: (SIGHS) No.\n- Yes."),
+    ],
+)
+def test_speakers_and_directions_are_kept_on_request(domain, text):
+    assert clean(text, domain, keep_speakers=True) == text
+    assert clean(text, domain) != text
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Properties
+
+MARKS = [
+    "= = = ",
+    " = ",
+    "[",
+    "]",
+    "[1]",
+    "[laughs]",
+    "(",
+    ")",
+    "()",
+    "(, ",
+    "{",
+    "}",
+    "{\\i1}",
+    "<",
+    ">",
+    "<i>",
+    "<br>",
+    "&lt;",
+    "&gt;",
+    "&amp;",
+    "&amp;amp;",
+    "_",
+    "__",
+    "*",
+    "* * *",
+    "***",
+    "*CHI:",
+    "A:\t\nJOHN:",
+    "MRS. HALL:",
+    "- ",
+    "--",
+    "~",
+    "#",
+    "♪",
+    "¶",
+    "�",
+    "�s",
+    "\n",
+    "\n\n",
+    "\n\n\n",
+    " ",
+    "  ",
+    "\t",
+    "\xa0",
+    "\u200b",
+    "\xad",
+    "\r\n",
+    ".",
+    ",",
+    "!",
+    "?",
+    ";",
+    ":",
+    " .",
+    " ,",
+    " '",
+    "'s",
+    "n't",
+    "``",
+    "''",
+    "`",
+    "-LRB-",
+    "-RSB-\n",
+    "",
+    "",
+    "12",
+    "",
+    "3",
+    "xxx",
+    "%add: X",
+    "http://a.b",
+    "www.c.d",
+    "Subtitles by ",
+    "== sync by a ==",
+    "1 00:00:01,000 --> 00:00:02,000",
+    "[Illustration: a]",
+    "[Illustration",
+    "\n_BOOK_TITLE_ : a",
+    "= = = PG1 = = =",
+    "+",
+    "+...",
+    "+/.",
+    "((",
+    "))",
+    '"',
+    "” ",
+    "I",
+    "SHOUT OUT",
+    "Mr.",
+    "…",
+    "é",
+    "日本",
+    "😀",
+    "@",
+    "@b",
+    "Produced by ",
+    "Proofreaders",
+]
+noisy = st.lists(st.one_of(st.sampled_from(MARKS), st.text("abcXYZ 1é", max_size=5)), max_size=25).map("".join)
+words = st.text("abcdefghijklmnopqrstuvwxyzé", min_size=2, max_size=8).filter(
+    lambda word: word not in ("xxx", "yyy", "www")
+)
+plain = st.lists(st.tuples(words, st.sampled_from(["", "", ",", ".", "?", "!", ";"])), min_size=1, max_size=30).map(
+    lambda pairs: [word + mark for word, mark in pairs]
+)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("domain", DOMAINS)
+@settings(max_examples=100, deadline=None)
+@given(text=noisy, keep=st.booleans())
+def test_cleaning_twice_changes_nothing_more(domain, text, keep):
+    once = clean(text, domain, keep)
+    assert clean(once, domain, keep) == once
+    assert clean(text, domain, keep) == once
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("domain", DOMAINS)
+@settings(max_examples=25, deadline=None)
+@given(tokens=plain, breaks=st.sets(st.integers(1, 30)))
+def test_ordinary_text_is_left_alone(domain, tokens, breaks):
+    text = "".join(
+        (("\n" if number in breaks else " ") if number else "") + token for number, token in enumerate(tokens)
+    )
+    assert clean(text, domain) == text
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("domain", DOMAINS[:1] + DOMAINS[2:])
+@settings(max_examples=100, deadline=None)
+@given(
+    tokens=plain,
+    marks=st.lists(st.sampled_from([m for m in MARKS if m.strip()]), min_size=1, max_size=6),
+    data=st.data(),
+)
+def test_words_beside_marks_are_neither_joined_nor_invented(domain, tokens, marks, data):
+    """Between spaces, a mark may take other words with it (a direction, a label), but never merges two words."""
+    for mark in marks:
+        tokens = list(tokens)
+        tokens.insert(data.draw(st.integers(0, len(tokens))), mark)
+    text = " ".join(tokens)
+    # Contractions are joined on purpose: `do n't`, `John 's`; so is a soft hyphen's word.
+    text = text.replace("n't", "").replace("'s", "").replace("\xad", "").replace("(", "( ").replace(")", " )")
+    found = re.findall(r"[^\W\d_]+", text.casefold())
+    position = 0
+    for word in re.findall(r"[^\W\d_]+", clean(text, domain).casefold()):
+        assert word in found[position:], (word, text)
+        position = found.index(word, position) + 1
+
+
+PATHOLOGICAL = (
+    "[", "]", "[a", "(", "(,", "()", "{", "{\\", "<br", "</", "= ", "= = = ", "_", "_a", "_a_", "*", "* ", "- ", "-", " ", "\n", "\n ",
+    "A", "A ", "AB. ", "A:", "1", "1 ", "||", "1||", ", ", ",", "&amp;", "&", "''", "` ", " '", "♪", "#", "\ufffd", " by ", "Subtitles by ",
+    "==sync ", "http://", "www.", "Produced by ", "[Illustration ", "-LRB-", "xxx ", "+", "a:", "((", "00:00:00,000 -", "\xad", "\u200b", "\r",
+)  # fmt: skip
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("domain", ["wikipedia", "cbt", "subtitles", "childes", "switchboard"])
+def test_time_is_linear_in_the_text(domain):
+    """Twenty times the text may not take a hundred times as long (a quadratic rule would take four hundred)."""
+
+    def seconds(unit: str, size: int) -> float:
+        text = unit * (size // len(unit))
+        started = time.process_time()
+        clean(text, domain)
+        return time.process_time() - started
+
+    for unit in PATHOLOGICAL:
+        long = seconds(unit, 60_000)
+        assert long < 0.2 or long < 100 * seconds(unit, 3_000), unit
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.parametrize("release", ["babylm", "babylm_2023"])
+def test_real_files_keep_their_words_and_are_clean_after_one_pass(shared_data, release):
+    """What cleaning removes is bounded: at most 4 % of the characters, but for labels and annotations."""
+    files = sorted((shared_data / release / "dev").glob("*.dev"))
+    assert len(files) == {"babylm": 6, "babylm_2023": 4}[release]
+    for file in files:
+        domain = guess_domain(file.stem)
+        assert domain == file.stem
+        before = after = 0
+        for part in split_file(file, domain):
+            cleaned = clean(part.text, domain)
+            assert clean(cleaned, domain) == cleaned
+            before += len(re.findall(r"\w+", part.text))
+            after += len(re.findall(r"\w+", cleaned))
+        assert after >= {"childes": 0.7, "switchboard": 0.85}.get(domain, 0.97) * before, file
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Registration
+
+
+@pytest.fixture
+def registry():
+    """Undo registrations."""
+    saved = dict(CLEANERS)
+    yield CLEANERS
+    CLEANERS.clear()
+    CLEANERS.update(saved)
+
+
+@pytest.mark.unit
+def test_cleaners_are_added_by_registration_or_attribute(registry):
+    @register_cleaner("poetry")
+    def poetry(text: str) -> str:
+        return text.replace("o'er", "over")
+
+    DomainCleaners.letters = staticmethod(lambda text: text.upper())
+    assert clean("o'er the sea ", "poetry") == "over the sea"
+    assert DomainCleaners.poetry is poetry
+    assert clean("dear", "letters") == DomainCleaners.letters("dear") == DomainCleaners().letters("dear") == "DEAR"
+    assert {"poetry", "letters", "wikipedia"} <= set(create_cleaner_registry())
+    assert guess_domain("poetry") == "poetry"
+    assert cleaner_fingerprint("poetry") != cleaner_fingerprint("letters")
+
+
+@pytest.mark.unit
+def test_named_cleaners_are_attributes():
+    assert DomainCleaners.wikipedia("= = = Title = = =") == "Title"
+    assert DomainCleaners.subtitles("- Yes.") == "Yes."
+    assert DomainCleaners.dialogue("A: Yes .") == "Yes."
+    with pytest.raises(AttributeError, match="Did you mean 'wikipedia'"):
+        _ = DomainCleaners.wikpedia
+
+
+@pytest.mark.unit
+def test_what_is_not_a_cleaner_is_an_error(registry):
+    with pytest.raises(ConfigError, match="Did you mean 'childes'"):
+        clean("x", "childs")
+    with pytest.raises(ConfigError, match="must be a function"):
+        DomainCleaners.broken = "no function"
+    register_cleaner("nothing", lambda text: None)
+    with pytest.raises(DataError, match="'nothing' returned NoneType"):
+        clean("x", "nothing")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("stem", "domain"),
+    [("childes", "childes"), ("aochildes_clean", "aochildes"), ("my_open_subtitles", "open_subtitles"), ("novel", "default"),
+     ("Wikipedia", "wikipedia"), ("simple_wikipedia", "simple_wikipedia"), ("none", "none"), ("nonesuch", "default")],
+)  # fmt: skip
+def test_domains_are_guessed_from_file_stems(stem, domain):
+    assert guess_domain(stem) == domain
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+@pytest.mark.unit
+def test_counts_by_rule_are_those_of_the_text(tmp_path):
+    file = tmp_path / "childes.train"
+    file.write_text("*CHI: yes [laughs] .\n*MOT: no.\n\n*CHI: xxx.\n")
+    found = changes(file, sample=2)
+    assert found.rules["speaker labels"].matches == 3
+    assert found.rules["annotations"].matches == 1
+    assert found.rules["unintelligible speech"].matches == 1
+    assert (found.documents, found.lines) == (2, 3)
+    assert ("*MOT: no.", "no.") in changes(file, sample=10).sample
+
+
+@pytest.mark.unit
+def test_clean_writes_documents_and_refuses_what_is_there(tmp_path, capsys):
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "childes.train").write_text("*CHI: yes.\n\n*MOT: [laughs]\n\n*MOT: no.\n")
+    (source / "simple_wiki.train").write_text("= = = A = = =\ntext\n= = = B = = =\nmore\n")
+    assert main(["clean", str(source), str(tmp_path / "out")]) == 0
+    assert list(read_documents([tmp_path / "out" / "childes.train"])) == ["yes.", "no."]
+    assert list(read_documents([tmp_path / "out" / "simple_wiki.train"])) == ["A\ntext", "B\nmore"]
+    assert "childes, 2 documents" in capsys.readouterr().out
+    with pytest.raises(RunError, match="is there already"):
+        clean_path(str(source), tmp_path / "out")
+    with pytest.raises(RunError, match="holds the text"):
+        clean_path(str(source), source, overwrite=True)
+    clean_path(str(source / "childes.train"), tmp_path / "out" / "childes.train", domain="none", overwrite=True)
+    assert "*CHI: yes." in (tmp_path / "out" / "childes.train").read_text()
+
+
+@pytest.mark.unit
+def test_diff_shows_a_sample_with_counts(tmp_path, capsys):
+    file = tmp_path / "talk.txt"
+    file.write_text("A: Yes .\n")
+    assert main(["clean", "--diff", str(file), "--domain", "dialogue"]) == 0
+    shown = capsys.readouterr().out
+    assert "- A: Yes ." in shown
+    assert "+ Yes." in shown
+    assert re.search(r"speaker labels +1 +3", shown)
+    assert main(["clean", "--diff", str(file), "--domain", "dialog"]) == 2
+    assert "Did you mean 'dialogue'" in capsys.readouterr().err
+    assert main(["clean", str(file)]) == 2
+    assert main(["clean", "--domains"]) == 0
+
+
+@pytest.mark.unit
+def test_a_cleaned_file_that_cannot_be_read_leaves_no_output(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes(b"fine\n\n\xff")
+    with pytest.raises(DataError, match="position 6"):
+        clean_path(str(tmp_path / "a.txt"), tmp_path / "out.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

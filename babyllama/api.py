@@ -13,7 +13,8 @@ from babyllama.config import load_config as _load_config
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.cleaners import DomainCleaners, clean, create_cleaner_registry
 from babyllama.corpus.documents import corpus_files, read_documents
-from babyllama.evaluation.evaluator import ModelEvaluator, compare_models, evaluate_model
+from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
+from babyllama.evaluation.evaluator import compare_models, evaluate_model
 from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import Run
 
@@ -56,9 +57,7 @@ def create_model(config: Config | PathLike, tokenizer: Any = None) -> PreTrained
 
     config = config if isinstance(config, Config) else load_config(config)
     size = len(tokenizer) if tokenizer is not None else vocabulary(config)[0]
-    return build_model(
-        config.model, vocab_size=size, seq_length=config.data.seq_length, seed=config.training.seed
-    )
+    return build_model(config.model, vocab_size=size, seq_length=config.data.seq_length, seed=config.training.seed)
 
 
 def train_model(config: Config | PathLike, **options: Any) -> Run:
@@ -88,6 +87,24 @@ def train_bpe_tokenizer(
     tokenizer = train_tokenizer(read_documents(_files(data_dir)), section)
     save_tokenizer(tokenizer, output_path)
     return tokenizer
+
+
+class ModelEvaluator(_ModelEvaluator):
+    """Evaluates one model; subclass it and override a method for an evaluation of one's own."""
+
+    def plot_metrics(self, metrics: dict[str, Any] | None = None, path: PathLike | None = None) -> Path:
+        """Draw `metrics` (default: a fresh evaluation of perplexity and minimal pairs) on one sheet and return its path.
+
+        `metrics` is what `evaluate` or any other method returns. Without `path` the sheet goes into the run's plots/
+        folder, else into the current folder.
+        """
+        from babyllama.reporting.evaluation_plots import metrics_sheet
+        from babyllama.reporting.plots import save_figure
+
+        results = self.evaluate() if metrics is None else metrics
+        folder = self.loaded.run.plots if self.loaded.run is not None else Path()
+        target = Path(path) if path is not None else folder / "metrics.png"
+        return save_figure(metrics_sheet(self.loaded.name, results.get("results", results)), target)
 
 
 class DataProcessor:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from babyllama.artifacts import RunPaths
     from babyllama.evaluation.models import LoadedModel
 
 PROTOCOL_NAMES = ("lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons")
@@ -42,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=42, help="draws subsets, ties, bootstrap and samples (default: 42)")
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
+    )
+    parser.add_argument(
+        "--plots",
+        metavar="DIR",
+        help="draw the comparison there (default: plots/ of the run the first model belongs to)",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
     add_model_arguments(parser)
@@ -77,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     get_protocol(args.protocol)
     reports: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
+    runs: list[RunPaths | None] = []
     for path in args.models:
         loaded = load_model(
             path,
@@ -104,15 +111,17 @@ def run(args: argparse.Namespace) -> int:
         reports.append(report)
         kept.append(found)
         if not args.json:
-            show(report, title=len(args.models) > 1)
+            show(report, alone=len(args.models) == 1)
         if loaded.run is not None:
             refresh(loaded, say)
+        runs.append(loaded.run)
     comparison = compare([report["model"] for report in reports], kept) if len(kept) > 1 else {}
     if args.json:
         value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
         print(json.dumps(value, indent=2, ensure_ascii=False))
     elif comparison:
         show_comparison(comparison)
+    draw(comparison, runs, args.plots, say)
     if not any(report["results"] for report in reports):
         say("nothing was evaluated: no text for perplexity and no minimal pairs were found")
     return 0
@@ -133,15 +142,33 @@ def refresh(loaded: LoadedModel, say: Callable[[str], None]) -> None:
     say(f"results: {results_folder(loaded)}")
 
 
-def show(report: dict[str, Any], *, title: bool) -> None:
-    """Print one model's results as tables."""
+def draw(
+    comparison: dict[str, Any], runs: list[RunPaths | None], folder: str | None, say: Callable[[str], None]
+) -> None:
+    """The heat map of several models, and the learning curves of a run whose checkpoints are among them."""
+    from pathlib import Path
+
+    from babyllama.reporting.evaluation_plots import draw_comparison, draw_learning_curves
+
+    target = Path(folder) if folder is not None else runs[0].plots if runs[0] is not None else None
+    drawn = draw_comparison(comparison, target) if comparison and target is not None else []
+    for run in {run.root: run for run in runs if run is not None}.values():
+        drawn += draw_learning_curves(run)
+    for picture in drawn:
+        say(f"picture: {picture}")
+
+
+def show(report: dict[str, Any], *, alone: bool) -> None:
+    """Print one model's results as tables; of several models, minimal pairs come in one table at the end."""
     from babyllama.reporting import evaluation_tables as tables
 
     console = tables.make_console()
-    if title:
+    if not alone:
         console.rule(report["model"], align="left")
     for name, found in report["results"].items():
         if "paradigms" in found:
+            if not alone:
+                continue
             console.print(tables.minimal_pairs_report(name, found))
         elif name == "perplexity":
             console.print(tables.perplexity_report(found))

@@ -76,7 +76,7 @@ def loss_curve(facts: RunFacts) -> Figure:
     axes.set_xlabel("tokens seen")
     axes.set_ylabel("block loss, nats per token")
     axes.set_title(facts.name, loc="left")
-    axes.xaxis.set_major_formatter(lambda value, _: _short(value))
+    axes.xaxis.set_major_formatter(lambda value, _: short_count(value))
     axes.grid(axis="y", alpha=0.25)
     axes.legend(frameon=False)
     return figure
@@ -113,7 +113,8 @@ def _column(rows: list[dict[str, float | None]], name: str) -> tuple[list[float]
     return [x for x, _ in found if x is not None], [y for _, y in found if y is not None]
 
 
-def _short(value: float) -> str:
+def short_count(value: float) -> str:
+    """A large number for an axis: 2.5M."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"

@@ -1,0 +1,93 @@
+"""Pictures hold the numbers they claim to hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluation_world import save_run, write_pairs
+
+from babyllama.artifacts import RunPaths, write_json
+from babyllama.reporting.evaluation_plots import (
+    draw_comparison,
+    draw_learning_curves,
+    heat_map,
+    learning_curve,
+    learning_points,
+    metrics_sheet,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def results(accuracy: float, words: int | None = None, protocol: str = "lm-eval") -> dict[str, Any]:
+    row = {"accuracy": accuracy, "n": 10, "ties": 0}
+    value: dict[str, Any] = {"protocol": protocol, "accuracy": accuracy, "n": 20, "paradigms": {"a": row, "b": row}}
+    return value | {"terms": {"t1": row, "t2": row}, "evaluated": {"words_seen": words}}
+
+
+def comparison() -> dict[str, Any]:
+    models = [{"model": f"m{n}", "accuracy": 0.1 * n, "terms": {"t1": 0.1 * n, "t2": 0.5}} for n in (5, 9)]
+    return {"n": 20, "protocol": "lm-eval", "models": models}
+
+
+def test_heat_map_shows_every_number(tmp_path: Path) -> None:
+    figure = heat_map("set", comparison())
+    axes = figure.axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert shown == ["50.0", "90.0", "50.0", "50.0", "50.0", "90.0"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["m5", "m9"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["t1", "t2", "mean over paradigms"]
+    (picture,) = draw_comparison({"minimal_pairs": {"set": comparison()}}, tmp_path)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_learning_curve_runs_over_words_seen(tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path)
+    for name, accuracy, words in (("chck_2M", 0.6, 2_000_000), ("chck_1M", 0.5, 1_000_000)):
+        write_json(paths.evaluation / "checkpoints" / name / "blimp.json", results(accuracy, words))
+    write_json(paths.evaluation / "checkpoints" / "odd" / "blimp.json", results(0.9, 1_500_000, protocol="minicons"))
+    write_json(paths.evaluation / "checkpoints" / "unknown" / "blimp.json", results(0.9))
+    write_json(paths.evaluation / "blimp.json", results(0.7, 4_000_000))
+    write_json(paths.evaluation / "perplexity.json", {"perplexity": 3.0})
+    points = learning_points(paths)
+    assert [(words, value["accuracy"]) for words, value in points["blimp"]] == [
+        (1_000_000, 0.5),
+        (2_000_000, 0.6),
+        (4_000_000, 0.7),
+    ]
+    lines = {line.get_label(): line for line in learning_curve("blimp", points["blimp"]).axes[0].lines}
+    assert list(lines["mean over paradigms"].get_ydata()) == [50.0, 60.0, 70.0]
+    assert {"t1", "t2"} <= set(lines)
+    assert [path.name for path in draw_learning_curves(paths)] == ["blimp_learning_curve.png"]
+
+
+def test_one_checkpoint_makes_no_curve(tmp_path: Path) -> None:
+    write_json(tmp_path / "evaluation" / "checkpoints" / "chck_1M" / "blimp.json", results(0.5, 1_000_000))
+    assert draw_learning_curves(RunPaths(tmp_path)) == []
+
+
+def test_sheet_of_numbers() -> None:
+    figure = metrics_sheet(
+        "run", {"perplexity": {"perplexity": 12.5, "domains": {"x": {"perplexity": 1.0}}}, "blimp": results(0.75)}
+    )
+    texts = "\n".join(text.get_text() for text in figure.axes[0].texts)
+    assert "perplexity: 12.5" in texts
+    assert "accuracy: 0.75" in texts
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [75.0, 75.0]
+    flat = metrics_sheet("m", {"distinct_1": 0.5, "tokens": 1234567})
+    assert "distinct 1: 0.5\ntokens: 1,234,567" in flat.axes[0].texts[0].get_text()
+
+
+def test_plot_metrics(tmp_path: Path) -> None:
+    from babyllama.api import ModelEvaluator
+
+    run = save_run(tmp_path / "run")
+    evaluator = ModelEvaluator(run, device="cpu")
+    found = evaluator.evaluate(["blimp"], blimp_data=write_pairs(tmp_path / "pairs"))
+    assert evaluator.plot_metrics(found) == run / "plots" / "metrics.png"
+    other = evaluator.plot_metrics({"a": 1.0}, tmp_path / "sheet.png")
+    assert other.read_bytes().startswith(b"\x89PNG")
+    assert json.dumps(found)

@@ -23,9 +23,7 @@ COMPRESS = {
     ".xz": lzma.compress,
     ".zst": zstandard.ZstdCompressor().compress,
 }
-STORY = (
-    "One day, a cat sat.\n\nIt was über-happy.\n<|endoftext|>\nThe end.\n<|endoftext|>\n\n<|endoftext|>\nMore"
-)
+STORY = "One day, a cat sat.\n\nIt was über-happy.\n<|endoftext|>\nThe end.\n<|endoftext|>\n\n<|endoftext|>\nMore"
 STORY_DOCUMENTS = ["One day, a cat sat.\n\nIt was über-happy.", "The end.", "More"]
 
 
@@ -168,9 +166,7 @@ def test_a_folder_gives_its_text_files_sorted_by_purpose(tmp_path):
     names = [str(file.relative_to(tmp_path)) for file in corpus_files(tmp_path, key="data.train_path")]
     assert names == ["a.txt", "b.train", "sub/d.jsonl.gz"]
     assert corpus_files(tmp_path, key="data.eval_path") == [tmp_path / "a.dev"]
-    assert corpus_files(str(tmp_path / "*.t*"), key="k") == [
-        tmp_path / n for n in ("a.txt", "b.train", "c.test")
-    ]
+    assert corpus_files(str(tmp_path / "*.t*"), key="k") == [tmp_path / n for n in ("a.txt", "b.train", "c.test")]
     assert corpus_files(tmp_path / "a.dev", key="data.train_path") == [tmp_path / "a.dev"]
 
 
@@ -187,3 +183,11 @@ def test_synthetic_text_is_known_by_the_manifest_beside_it(tmp_path):
         (tmp_path / name).mkdir()
         Manifest(stage, {}, {}, outputs).write(tmp_path / name)
     assert [is_synthetic([tmp_path / name / "x.train"]) for name in "abcd"] == [True, True, False, False]
+
+
+def test_half_a_surrogate_pair_in_json_is_named_or_replaced(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "ok \\ud83d\\ude00"}\n{"text": "bad \\ud83d end"}\n')
+    with pytest.raises(DataError, match="line 2: the text has half a surrogate pair at character 4"):
+        list(read_documents([path]))
+    assert list(read_documents([path], errors="replace")) == ["ok \U0001f600", "bad \ufffd end"]

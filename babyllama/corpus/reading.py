@@ -196,12 +196,12 @@ def _json_texts(path: Path, column: str, errors: str) -> Iterator[str]:
                 )
             if whole:
                 number += 1
-                yield from _json_text(path, number, "".join(line), column)
+                yield from _json_text(path, number, "".join(line), column, errors)
                 line, length = [], 0
-    yield from _json_text(path, number + 1, "".join(line), column)
+    yield from _json_text(path, number + 1, "".join(line), column, errors)
 
 
-def _json_text(path: Path, number: int, line: str, column: str) -> Iterator[str]:
+def _json_text(path: Path, number: int, line: str, column: str, errors: str) -> Iterator[str]:
     if not line.strip():
         return
     try:
@@ -217,7 +217,21 @@ def _json_text(path: Path, number: int, line: str, column: str) -> Iterator[str]
             f"{path}, line {number}: no text under {column!r} (the record has: {keys}). Name the key that "
             "holds the text with `column`."
         )
-    yield text
+    yield _without_surrogates(path, number, text, errors)
+
+
+def _without_surrogates(path: Path, number: int, text: str, errors: str) -> str:
+    """JSON can spell half a character (`\\ud83d` alone), which no UTF-8 text can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        if errors == "strict":
+            raise DataError(
+                f"{path}, line {number}: the text has half a surrogate pair at character {error.start}, which is not a "
+                "character. Mend the record, or set `errors: replace`."
+            ) from error
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 _ABSENT = object()

@@ -4,7 +4,7 @@
 |---|---|
 | any file with `<|endoftext|>` lines | what stands between two of them |
 | `wikipedia`, `simple_wikipedia`, `simple_wiki` | an article: from its title line `= = = Title = = =` to the next |
-| transcripts, subtitles, books and all others | a passage between blank lines, or between file marks `= = = id = = =` |
+| transcripts, subtitles, books and all others | a passage between blank lines, or between file marks: `= = = id = = =`, `_BOOK_TITLE_ : name` |
 
 A transcript without any mark is one long conversation; mixing cuts it at line ends.
 """
@@ -24,7 +24,7 @@ ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
 # Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
 _SEPARATORS = re.compile(r"\n<\|endoftext\|>[ \t]*(?=\n|\Z)")
 _PASSAGES = re.compile(r"\n(?:[ \t]*\n)+")
-_FILE_MARKS = re.compile(r"= = = [^\s=]+ = = =")
+_FILE_MARKS = re.compile(r"= = = [^\s=]+ = = =|_BOOK_TITLE_ : \S+")
 _ARTICLES = re.compile(r"\n(?:(?:[ \t]*\n)+|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
 # Wikitext dumps give the article's title one mark, and keep blank lines between paragraphs.
 _WIKITEXT_TITLE = re.compile(r"^ ?= [^=\n]+ = ?$", re.MULTILINE)
@@ -73,7 +73,7 @@ def _patterns(domain: str, start: str) -> list[re.Pattern[str]]:
 
 def _split(text: str, patterns: list[re.Pattern[str]]) -> list[str]:
     documents = patterns[0].split(text)
-    if len(patterns) > 1 and "= = = " in text:
+    if len(patterns) > 1 and ("= = = " in text or "_BOOK_TITLE_" in text):
         documents = [part for document in documents for part in patterns[1].split(document)]
     return documents
 

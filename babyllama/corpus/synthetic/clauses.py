@@ -159,7 +159,7 @@ QUESTION
   6 what [do n] <WHO.n> [verb thing base] ?
   2 what [do n] <WHO.n> [verb food base] ?
   2 who [do n] <WHO.n> [verb animate base] ?
-  2 who [do n] <WHO.n> [verb reflexive base] ?
+  3 who [do n] <WHO.n> [verb reflexive base] ?
   4 which [noun thing m] [do n] <WHO.n> [verb thing base] ?
   2 which [noun food m] [do n] <WHO.n> [verb food base] ?
   2 which [noun anim m] [do n] <WHO.n> [verb animate base] ?

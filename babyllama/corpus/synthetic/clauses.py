@@ -87,10 +87,10 @@ ATTRACTOR
   3 <NP.n anim> [near] <NP.o place> <PREDICATE n> .
   1 <NP.n thing> [near] <NP.m thing> [be n] [adj thing] .
   3m <NP.n anim> that <NP.o anim> [verb animate o] <PREDICATE n> .
-  2m <NP.n anim> that <WHO.m> [verb animate m] <PREDICATE n> .
+  2m <NP.n anim> that <NP.m anim> [verb animate m] <PREDICATE n> .
   3m <NP.n anim> that [verb animate n] <NP.o anim> <PREDICATE n> .
-  1m <NP.n anim> that [verb animate n] <WHO.m> <PREDICATE n> .
-  1r <NP.n anim> that <WHO.m> [verb animate m] [near] <NP.k place> <PREDICATE n> .
+  1m <NP.n anim> that [verb animate n] <NP.m anim> <PREDICATE n> .
+  1r <NP.n anim> that <NP.m anim> [verb animate m] [near] <NP.k place> <PREDICATE n> .
   1r <NP.n anim> [near] <NP.m place> [near] <NP.k place> <PREDICATE n> .
 REFLEXIVE
   5 A [verb reflexive sg] A.self .
@@ -147,7 +147,7 @@ EMBEDDED
   3 <KNOWER> who <WHO.m> [verb animate m] .
   3 <KNOWER> that <WHO.m> [verb thing m] <NP.k thing> .
   2 <KNOWER> that <WHO.m> [verb food m] <NP.k food> .
-  3 <KNOWER> that <WHO.m> [verb animate m] <WHO.k> .
+  3 <KNOWER> that <WHO.m> [verb animate m] <NP.k anim> .
   1 <KNOWER> which [noun thing k] <WHO.m> [verb thing m] .
   1r <KNOWER> what A [f say sg] that <WHO.m> [verb thing m] .
 KNOWER
@@ -196,7 +196,7 @@ POLARITY
 RELATIVE n
   3 <NP.m anim> [verb animate m]
   1 A [verb animate sg]
-  1 [verb animate n] <WHO.m>
+  1 [verb animate n] <NP.m anim>
 NORELATIVE n
   3 no [noun anim m] [verb animate m]
   1 [verb animate n] no [noun anim m]

@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate each model, print tables or JSON, and refresh the reports of runs."""
     from babyllama.device import set_threads
     from babyllama.evaluation.comparison import compare
+    from babyllama.evaluation.locating import locate_model
     from babyllama.evaluation.models import load_model
     from babyllama.evaluation.protocols import get_protocol
     from babyllama.evaluation.runner import check_tasks, run_evaluations
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     tasks = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None
     check_tasks(tasks)
     get_protocol(args.protocol)
+    for path in args.models:
+        locate_model(path)  # a mistyped name is told before the models ahead of it are scored
     reports: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
     runs: list[RunPaths | None] = []

@@ -1,0 +1,182 @@
+"""`babyllama evaluate`, `generate` and `benchmark` as they are typed, and what they leave in the run folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_world import PAIRS, TEXT, save_model, save_run, write_pairs
+
+from babyllama.cli import main
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a held-out text, a run `models/A` and minimal pairs under data/."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev.txt").write_text("\n<|endoftext|>\n".join(TEXT), encoding="utf-8")
+    run = save_run(tmp_path / "models" / "A", eval_path="dev.txt")
+    np.save(run / "token_counts.npy", np.arange(330))
+    write_pairs(tmp_path / "data" / "blimp_synthetic")
+    return tmp_path
+
+
+def test_defaults(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "models/A/", "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    assert "perplexity per document" in printed.out
+    assert "blimp_synthetic: " in printed.out
+    assert "agreement" in printed.out
+    assert f"results: {Path('models/A/evaluation')}" in printed.err
+    kept = world / "models" / "A" / "evaluation"
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "blimp_synthetic.csv",
+        "blimp_synthetic.json",
+        "blimp_synthetic_predictions.jsonl",
+        "official",
+        "perplexity.json",
+    ]
+    result = json.loads((kept / "blimp_synthetic.json").read_text())
+    assert result["protocol"] == "lm-eval"
+    assert result["evaluated"]["type"] == "llama"
+    assert set(result["paradigms"]) == {"agreement", "anaphor", "npi"}
+    rows = [json.loads(line) for line in (kept / "blimp_synthetic_predictions.jsonl").open()]
+    assert len(rows) == len(PAIRS)
+    assert sum(row["correct"] for row in rows) == sum(
+        round(p["accuracy"] * p["n"]) for p in result["paradigms"].values()
+    )
+    table = list(csv.DictReader((kept / "blimp_synthetic.csv").open()))
+    assert [row["uid"] for row in table] == ["agreement", "anaphor", "npi"]
+    official = json.loads((kept / "official" / "blimp_synthetic_predictions.json").read_text())
+    assert official["npi"]["predictions"][0]["id"] == "npi_0"
+    assert json.loads((kept / "perplexity.json").read_text())["unigram_perplexity"] > 1
+    assert (world / "models" / "A" / "modelcard.md").is_file(), "the card is written again after an evaluation"
+
+
+def test_json_is_all_there_is_on_stdout(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "models/A", "--json", "--device", "cpu", "--quiet"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["model"] == "A"
+    assert set(value["results"]) == {"perplexity", "blimp_synthetic"}
+    row = value["results"]["blimp_synthetic"]["paradigms"]["npi"]
+    assert {"accuracy", "n", "ties"} <= set(row)
+    assert 0 <= row["accuracy"] <= 1
+
+
+def test_options_reach_the_scorer(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "evaluate",
+        "models/A",
+        "--tasks",
+        "blimp,generation",
+        "--protocol",
+        "babylm-2026",
+        "--json",
+        "--quiet",
+    ]
+    assert main([*arguments, "--pairs_per_paradigm", "1", "--seed", "3", "--device", "cpu", "--dtype", "fp32"]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert set(results) == {"blimp_synthetic", "generation"}
+    assert results["blimp_synthetic"]["protocol"] == "babylm-2026"
+    assert results["blimp_synthetic"]["n"] == 3
+    assert results["blimp_synthetic"]["seed"] == 3
+    assert results["generation"]["samples"]
+
+
+def test_two_models_in_one_table(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_run(world / "models" / "B", "GPT2", eval_path="dev.txt", seed=2)
+    assert main(["evaluate", "models/A", "models/B", "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    assert "B against A: right where the other is wrong" in printed.out
+    assert "mean over paradigms" in printed.out
+    assert (world / "models" / "A" / "plots" / "blimp_synthetic_comparison.png").is_file()
+    assert main(["evaluate", "models/A", "models/B", "--json", "--quiet", "--plots", "here", "--device", "cpu"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert [report["model"] for report in value["models"]] == ["A", "B"]
+    assert value["comparison"]["minimal_pairs"]["blimp_synthetic"]["tests"][0]["second"] == "B"
+    assert (world / "here" / "blimp_synthetic_comparison.png").is_file()
+
+
+def test_checkpoints_make_a_learning_curve_and_leave_the_final_results_alone(world: Path) -> None:
+    for number in (1, 2):
+        save_model(world / "models" / "A" / "checkpoints" / f"chck_{number}M", seed=number)
+    assert main(["evaluate", "models/A", "--tasks", "blimp", "--quiet", "--device", "cpu"]) == 0
+    final = (world / "models" / "A" / "evaluation" / "blimp_synthetic.json").read_text()
+    names = [f"models/A/checkpoints/chck_{number}M" for number in (1, 2)]
+    assert main(["evaluate", *names, "--tasks", "blimp", "--quiet", "--device", "cpu"]) == 0
+    kept = world / "models" / "A" / "evaluation"
+    assert (kept / "blimp_synthetic.json").read_text() == final
+    assert (
+        json.loads((kept / "checkpoints" / "chck_2M" / "blimp_synthetic.json").read_text())["evaluated"]["words_seen"]
+        == 2_000_000
+    )
+    assert (world / "models" / "A" / "plots" / "blimp_synthetic_learning_curve.png").is_file()
+
+
+def test_what_is_not_there_is_skipped_by_default_and_an_error_when_named(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(save_model(world / "plain"))
+    assert main(["evaluate", model, "--device", "cpu"]) == 0
+    assert "note: perplexity skipped: no evaluation text" in capsys.readouterr().err
+    assert main(["evaluate", model, "--tasks", "perplexity", "--device", "cpu"]) == 2
+    assert "error: no evaluation text" in capsys.readouterr().err
+    (world / "data" / "blimp_synthetic").rename(world / "elsewhere")
+    assert main(["evaluate", "models/A", "--device", "cpu"]) == 0
+    assert "note: blimp skipped: no minimal pairs" in capsys.readouterr().err
+    assert main(["evaluate", "models/A", "--tasks", "blimp", "--device", "cpu"]) == 2
+    assert "--blimp-data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["models/A", "--tasks", "blimb"], "unknown task 'blimb'; there are perplexity, blimp, generation"),
+        (["models/A", "--protocol", "lmeval"], "Did you mean lm-eval?"),
+        (["models/A", "--tasks", "blimp", "--blimp-data", "models"], "holds no minimal-pair files"),
+        (["models/A", "--tasks", "blimp", "--pairs-per-paradigm", "0"], "at least 1 pair"),
+        (["models/none"], "no model at models/none"),
+        (["data"], "data holds no model"),
+        (["models/A", "--eval-text", "nowhere.txt"], "nowhere.txt"),
+        (["models/A", "--stride", "1000"], "--stride 1000"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    world: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *arguments, "--device", "cpu"]) == 2
+    printed = capsys.readouterr()
+    errors = [line for line in printed.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert not (world / "models" / "A" / "evaluation" / "blimp_synthetic.json").exists()
+
+
+def test_a_wrong_model_is_found_before_the_right_ones_are_scored(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "models/A", "models/none", "--device", "cpu"]) == 2
+    assert not (world / "models" / "A" / "evaluation").exists()
+
+
+def test_generate(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", "models/A", "The cat", "--max-new-tokens", "6", "--num-samples", "2", "--device", "cpu"]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    assert first.count("The cat") == 2
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+    assert main([*arguments, "--temperature", "-1"]) == 2
+
+
+def test_benchmark(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "models/A", "--device", "cpu", "--quiet"]) == 0
+    assert "tokens/s generating" in capsys.readouterr().out
+    kept: dict[str, Any] = json.loads((world / "models" / "A" / "evaluation" / "benchmark.json").read_text())
+    assert kept["completion"]["n"] == 10

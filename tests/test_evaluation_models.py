@@ -1,0 +1,135 @@
+"""Which model and tokenizer a path means, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluation_world import load, make_model, make_tokenizer, save_model, save_run
+
+from babyllama.errors import CheckpointError, ConfigError, TokenizerError
+from babyllama.evaluation import load_model
+
+pytestmark = pytest.mark.unit
+
+
+def test_run_final_and_checkpoint(tmp_path: Path) -> None:
+    run = save_run(tmp_path / "Tiny")
+    save_model(run / "checkpoints" / "chck_3M", seed=1)
+    (run / "training_metrics.json").write_text(json.dumps({"words_seen": 7_000_000}))
+    for path in (run, run / "final", Path(f"{run}/")):
+        loaded = load(path)
+        assert (loaded.name, loaded.checkpoint, loaded.words_seen) == ("Tiny", None, 7_000_000)
+        assert loaded.run is not None
+        assert loaded.run.root == run
+    loaded = load(run / "checkpoints" / "chck_3M")
+    assert (loaded.name, loaded.checkpoint, loaded.words_seen) == ("Tiny/chck_3M", "chck_3M", 3_000_000)
+    assert loaded.run is not None
+    save_model(run / "checkpoints" / "checkpoint-50")
+    (run / "checkpoints" / "checkpoint-50" / "babyllama_state.json").write_text('{"words_seen": 123}')
+    assert load(run / "checkpoints" / "checkpoint-50").words_seen == 123
+
+
+def test_a_plain_model_folder_belongs_to_no_run(tmp_path: Path) -> None:
+    loaded = load(save_model(tmp_path / "some_model", "GPT2", context=32))
+    assert (loaded.name, loaded.run, loaded.masked) == ("some_model", None, False)
+    assert loaded.context_length == 32
+    assert loaded.parameters == sum(p.numel() for p in loaded.model.parameters())
+    assert not loaded.model.training
+    assert not any(p.requires_grad for p in loaded.model.parameters())
+
+
+def test_masked_models_are_recognised(tmp_path: Path) -> None:
+    assert load(save_model(tmp_path, "Bert")).masked
+
+
+def test_checkpoint_without_a_tokenizer_takes_its_runs(tmp_path: Path) -> None:
+    run = save_run(tmp_path / "run")
+    make_model("Llama").save_pretrained(run / "checkpoints" / "checkpoint-5")
+    assert len(load(run / "checkpoints" / "checkpoint-5").tokenizer) == 330
+
+
+def test_tokenizer_of_the_configuration_when_nothing_else_is_there(tmp_path: Path) -> None:
+    run = save_run(tmp_path / "run")
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.save(str(tmp_path / "tok.json"))
+    config = json.loads((run / "training_config.yaml").read_text())
+    config["data"]["tokenizer_path"] = str(tmp_path / "tok.json")
+    (run / "training_config.yaml").write_text(json.dumps(config))
+    make_model("Llama").save_pretrained(run / "checkpoints" / "checkpoint-5")
+    shutil.rmtree(run / "final")
+    loaded = load(run / "checkpoints" / "checkpoint-5")
+    assert (loaded.tokenizer.bos_token_id, loaded.tokenizer.eos_token_id) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "nowhere", "the folder does not exist"),
+        (lambda p: p.mkdir() or p, "holds no model: there is neither config.json nor final/config.json"),
+        (lambda p: (p.write_text("x"), p)[1], "is a file; a model is a folder"),
+        (lambda p: ((p / "checkpoints" / "checkpoint-7").mkdir(parents=True), p)[1], "no finished model.*checkpoint-7"),
+        (lambda p: (save_model(p), (p / "model.safetensors").unlink(), p)[2], "no weights"),
+        (
+            lambda p: (save_model(p), (p / "model.safetensors").write_bytes(b"junk"), p)[2],
+            "cannot load a language model",
+        ),
+        (lambda p: (save_model(p), (p / "config.json").write_text("{"), p)[2], "cannot load a language model"),
+    ],
+)
+def test_no_model_there(tmp_path: Path, make: Any, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load(make(tmp_path / "x"))
+
+
+def test_a_path_below_a_folder_that_exists_is_no_hub_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no model at models/Llama-1OM: the folder does not exist"):
+        load_model("models/Llama-1OM")
+
+
+def test_pickled_weights_are_read_only_on_request(tmp_path: Path) -> None:
+    import torch
+
+    model = save_model(tmp_path)
+    weights = make_model("Llama").state_dict()
+    (model / "model.safetensors").unlink()
+    torch.save(weights, model / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin holds its weights as a pickle.*--allow-pickle"):
+        load(model)
+    assert torch.equal(load(model, allow_pickle=True).model.lm_head.weight, weights["lm_head.weight"])
+
+
+def test_missing_weights_are_not_made_up(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = save_model(tmp_path)
+    weights = load_file(model / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"lack lm_head\.weight: they would be random"):
+        load(model)
+
+
+def test_tokenizer_must_belong_to_the_model(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match="has 330 entries and the model's embedding 300 rows"):
+        load(save_model(tmp_path / "a", vocab_size=300))
+    make_model("Llama").save_pretrained(tmp_path / "b")
+    with pytest.raises(TokenizerError, match="holds no tokenizer"):
+        load(tmp_path / "b")
+
+
+def test_number_formats(tmp_path: Path) -> None:
+    import torch
+
+    model = save_model(tmp_path)
+    assert load(model).model.dtype == torch.float32
+    assert load(model, dtype="bf16").dtype == "bf16"
+    with pytest.raises(ConfigError, match=r"fp64.*auto, fp32, bf16"):
+        load(model, dtype="fp64")
+    with pytest.raises(ConfigError, match=r"not present|not a device"):
+        load_model(model, device="cuda:77")

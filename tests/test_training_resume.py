@@ -53,6 +53,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (signal.SIGTERM, signal.SIGINT):
         job(f"fp32-{number.name}", 128 + number, signal_at_block=int(number))
         job(f"fp32-{number.name}", 0, resume="newest")
+    for number in (1, 3):
+        # The first is at step 4, the third and last at step 10, when training itself is over.
+        job(f"fp32-evaluation-{number}", 128 + signal.SIGTERM, signal_at_evaluation=number)
+        job(f"fp32-evaluation-{number}", 0, resume="newest")
     job("stopped", 128 + signal.SIGTERM, save_steps=1000, signal_at_block=int(signal.SIGTERM))
     assert run_jobs(*jobs) == expected
     return root
@@ -76,7 +80,7 @@ def test_killed_again_while_a_checkpoint_is_written(runs: Path) -> None:
     assert list((runs / "fp32-twice" / "tiny" / "checkpoints").glob(".tmp*")) == []
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "evaluation-1", "evaluation-3"])
 def test_a_signal_saves_and_the_resumed_run_is_the_undisturbed_one(runs: Path, name: str) -> None:
     assert_same_run(runs / f"fp32-{name}", runs / "fp32-alone")
 

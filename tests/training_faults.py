@@ -2,8 +2,8 @@
 
 A job is a JSON object: `folder`, `resume`, the configuration's `sections`, `family`, `dropout`, `blocks`, and at most one of
 `kill_at_block` (SIGKILL when that many blocks have been read), `kill_at_seal` (SIGKILL when that checkpoint is about to
-become one), `signal_at_block` (a signal number sent to the process itself, at block 25). The exit status of each child
-is printed as one line.
+become one), `signal_at_block` (a signal number sent to the process itself, at block 25), `signal_at_evaluation` (SIGTERM
+in the middle of that evaluation). The exit status of each child is printed as one line.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from babyllama.training.run import train
 class CountingBlocks(TinyBlocks):
     """Blocks that call `action` when `count` of them have been read."""
 
-    def __init__(self, count: int, action: Any) -> None:
-        super().__init__(offsets=True)
+    def __init__(self, count: int, action: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.left, self.action = count, action
 
     def block(self, index: int, offset: int = 0) -> dict[str, Any]:
@@ -76,9 +76,13 @@ def run(job: dict[str, Any]) -> None:
     config = tiny_config(folder, **job.get("sections", {}))
     blocks: Any = TinyBlocks(job.get("blocks", 40), offsets=True)
     if "kill_at_block" in job:
-        blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL))
+        blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL), offsets=True)
     if "signal_at_block" in job:
-        blocks = CountingBlocks(25, _send(job["signal_at_block"]))
+        blocks = CountingBlocks(25, _send(job["signal_at_block"]), offsets=True)
+    held_out: Any = TinyBlocks(6, seed=1)
+    if "signal_at_evaluation" in job:
+        # Six blocks per evaluation, in micro-batches of four.
+        held_out = CountingBlocks(6 * job["signal_at_evaluation"] - 3, _send(signal.SIGTERM), 6, seed=1)
     if "kill_at_seal" in job:
         seal, left = checkpoints.seal, [job["kill_at_seal"]]
 
@@ -99,7 +103,7 @@ def run(job: dict[str, Any]) -> None:
         model=tiny_model(job.get("family", "GPT2"), dropout=job.get("dropout", 0.1)),
         tokenizer=tiny_tokenizer(),
         train_dataset=blocks,
-        eval_dataset=TinyBlocks(6, seed=1),
+        eval_dataset=held_out,
         paths=RunPaths(folder / config.model.name),
         resume=job.get("resume"),
         run_info={"quiet": True},

@@ -37,6 +37,8 @@ class Recorder:
 
     def start(self, step: int) -> None:
         """Training begins, or goes on, after `step`."""
+        if self.state.evaluation_due and self.file is not None:
+            self._pending = self.file.take_back(step)
         self._session = (step, self.state.seconds)
 
     def add_loss(self, loss: torch.Tensor) -> None:

@@ -48,6 +48,16 @@ class RowsFile:
         kept = [] if resume_step is None else [row for row in read_rows(path) if int(row["step"]) <= resume_step]
         write_text(path, _lines([list(columns), *([row.get(name, "") for name in columns] for row in kept)]))
 
+    def take_back(self, step: int) -> dict[str, Any] | None:
+        """Remove the last row and return it, if it is that of `step`: it was written before it was complete."""
+        rows = read_rows(self.path)
+        if not rows or int(rows[-1]["step"]) != step:
+            return None
+        write_text(
+            self.path, _lines([list(self.columns), *([row[name] for name in self.columns] for row in rows[:-1])])
+        )
+        return {**rows[-1]}
+
     def append(self, row: dict[str, Any]) -> None:
         """Add `row` in one write."""
         line = _lines([[_text(name, row.get(name)) for name in self.columns]])

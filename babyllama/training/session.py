@@ -105,6 +105,8 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
         step = None if checkpoint is None else checkpoints.step_of(checkpoint)
         parts = _parts(job, plan, schedule, checkpoint, step, interruption)
         parts.compiled = decisions.compile
+        # An evaluation that was put off comes before anything else.
+        arguments.eval_on_start = parts.state.evaluation_due
         trainer = LanguageModelTrainer(model, arguments, parts, _callbacks(job, parts, step))
         parts.tell = trainer.tell
         if config.optimization.ema_decay is not None:
@@ -115,7 +117,7 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
             _run(trainer, parts, checkpoint, step)
         finally:
             finish_trackers(report_to)
-        if trainer.state.global_step < schedule.total_steps:
+        if trainer.state.global_step < schedule.total_steps or parts.state.evaluation_due:
             message = f"stopped after step {trainer.state.global_step}; continue with --resume_from_checkpoint"
             note(message)
             raise TrainingInterrupted(interruption.signal_number or 15, message)
@@ -205,6 +207,9 @@ def _run(trainer: LanguageModelTrainer, parts: RunParts, checkpoint: Path | None
         trainer._load_from_checkpoint(str(checkpoint))
         trainer.state.global_step = step
         note(f"{checkpoint} is the end of the run: nothing left to train")
+        parts.recorder.start(step)
+        if parts.state.evaluation_due:
+            trainer.pay_evaluation()
         return
     if checkpoint is not None:
         note(f"resuming after step {step} from {checkpoint}")

@@ -31,8 +31,8 @@ class RunState:
     last_eval_loss: float | None = None
     best_eval_loss: float | None = None
     best_step: int | None = None
-    tracker_id: str | None = None
-    """Run id at the tracker, so that a resumed run goes on in the same curve."""
+    evaluation_due: bool = False
+    """The evaluation of the last step was put off because the run was asked to stop."""
 
     @classmethod
     def restored(cls, values: dict[str, Any]) -> RunState:

@@ -172,6 +172,8 @@ class LanguageModelTrainer(Trainer):
             devices=self.args.world_size,
             document_attention=parts.config.data.document_attention,
         )
+        if self._defer_evaluation():
+            return {}
         total, targets = 0.0, 0
         model = self.model
         model.eval()
@@ -181,7 +183,11 @@ class LanguageModelTrainer(Trainer):
                 targets += batch.pop("targets")
                 batch.pop("tokens"), batch.pop("words")
                 total += float(model(**self._prepare_inputs(batch))["cross_entropy"])
+                if self.args.world_size == 1 and parts.interruption.requested:
+                    break
         model.train()
+        if self._defer_evaluation():
+            return {}
         if self.args.world_size > 1:
             local = torch.tensor([[total, targets]], dtype=torch.float64, device=self.args.device)
             total, targets = self.accelerator.gather(local).sum(0).tolist()
@@ -190,6 +196,30 @@ class LanguageModelTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _defer_evaluation(self) -> bool:
+        """Whoever asked the run to stop does not wait for an evaluation: it is owed, and done first on resume."""
+        parts = self.parts
+        alone = self.args.world_size == 1 and parts.interruption.requested
+        if not (parts.interruption.agreed or alone):
+            return False
+        parts.state.evaluation_due = True
+        self.control.should_evaluate = False
+        self.control.should_save = self.control.should_training_stop = True
+        return True
+
+    def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        owed = self.parts.state.evaluation_due
+        self.parts.state.evaluation_due = False
+        metrics = super()._evaluate(*args, **kwargs)
+        if owed and not self.parts.state.evaluation_due:
+            self.parts.recorder.flush()
+        return metrics
+
+    def pay_evaluation(self) -> None:
+        """Do the evaluation that a stopped run still owes, outside of training."""
+        self.accelerator.prepare_model(self.model, evaluation_mode=True)
+        self._evaluate(None, None)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Make a row of losses.csv of a training log, then tell the trackers."""

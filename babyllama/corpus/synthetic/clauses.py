@@ -64,7 +64,7 @@ PREDICATE n
   3 [be n] [adj anim]
   2 [have n] <VP part>
   1 [do n] not <VP base>
-  1 [be n] <VP ing>
+  2 [be n] <VP ing>
 # -- statements ------------------------------------------------------------------------------------------------------
 SIMPLE
   5 <SUBJECT.n> <VP n> .

@@ -31,7 +31,7 @@ VERBS: dict[str, str] = {
         carry drop+ lift break:broke:broken mend hide:hid:hidden throw:threw:thrown kick
         buy:bought:bought steal:stole:stolen choose:chose:chosen take:took:taken draw:drew:drawn paint push pull
         | shake:shook:shaken borrow collect tear:tore:torn repair touch wrap+ measure
-        polish decorate examine hold:held:held damage roll freeze:froze:frozen forget:forgot:forgotten
+        polish decorate examine hold:held:held damage roll freeze:froze:frozen forget+:forgot:forgotten
         | bend:bent:bent weigh inspect conceal scrub+ admit+ fasten smash
     """,
     "food": """

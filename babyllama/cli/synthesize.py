@@ -7,6 +7,7 @@ where the shipped configurations look. The same arguments give the same bytes; w
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +63,8 @@ def _count(text: str) -> int:
     try:
         number = float(text.replace(",", ""))
     except ValueError:
-        number = float("nan")
-    if number != number or number != int(number):
+        number = math.nan
+    if not number.is_integer():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of words")
     return int(number)
 

@@ -13,16 +13,22 @@ from babyllama.training.average import WeightAverage
 
 
 def save_model_folder(
-    path: Path, model: Any, tokenizer: Any, *, average: WeightAverage | None = None, facts: dict[str, Any] | None = None
+    path: Path,
+    model: Any,
+    tokenizer: Any,
+    *,
+    average: WeightAverage | None = None,
+    weights: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     """Write model and tokenizer to `path`, whole or not at all; `facts` go into a `checkpoint.json` beside them.
 
-    With `average`, its weights are written instead of the model's own.
+    With `average`, its weights are written instead of the model's own; `weights` is a state dict to write instead.
     """
     shipped = average.applied(model) if average is not None else contextlib.nullcontext()
     try:
         with atomic_folder(path) as folder, shipped:
-            model.save_pretrained(folder)
+            model.save_pretrained(folder, state_dict=weights)
             save_tokenizer(tokenizer, folder)
             _readable_by_older_versions(folder)
             if facts is not None:

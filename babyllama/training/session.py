@@ -130,8 +130,9 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
             device=job.device,
             resumed_from_step=step,
         )
+        weights = trainer.gathered_weights()
         if trainer.args.should_save:
-            _write_final(job, parts)
+            _write_final(job, parts, weights)
             write_json(job.paths.metrics, asdict(result))
             if not job.quiet:
                 say_result(result)
@@ -217,7 +218,7 @@ def _run(trainer: LanguageModelTrainer, parts: RunParts, checkpoint: Path | None
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
 
-def _write_final(job: Job, parts: RunParts) -> None:
+def _write_final(job: Job, parts: RunParts, weights: dict[str, Any] | None) -> None:
     best = best_folder(job.paths.checkpoints)
     if job.config.training.keep_best and parts.state.best_step is not None and best.is_dir():
         from transformers import AutoModelForCausalLM
@@ -225,4 +226,4 @@ def _write_final(job: Job, parts: RunParts) -> None:
         note(f"final model: that of step {parts.state.best_step}, held-out loss {parts.state.best_eval_loss:.4f}")
         save_model_folder(job.paths.final, AutoModelForCausalLM.from_pretrained(best), job.tokenizer)
     else:
-        save_model_folder(job.paths.final, job.model, job.tokenizer, average=parts.average)
+        save_model_folder(job.paths.final, job.model, job.tokenizer, average=parts.average, weights=weights)

@@ -296,6 +296,10 @@ class LanguageModelTrainer(Trainer):
                 "it was made with."
             ) from error
 
+    def gathered_weights(self) -> dict[str, Any] | None:
+        """The whole state dict where FSDP has spread it over the processes (all of them must ask), None elsewhere."""
+        return self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         if self.args.should_save and output_dir is not None:
             model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)

@@ -26,6 +26,11 @@ class Row:
     members: list[tuple[int, np.ndarray]] = field(default_factory=list)
     """(number of the sequence, index in this row of each of its tokens)."""
 
+    def close(self, nodes: Sequence[int]) -> None:
+        """Nothing more will stand below `nodes`: the newest token is the last of their subtrees."""
+        for node in nodes:
+            self.last[node] = len(self.ids) - 1
+
     @property
     def linear(self) -> bool:
         """Does every token have all tokens before it as ancestors?"""
@@ -45,22 +50,21 @@ def pack_trees(sequences: Sequence[tuple[int, ...]], capacity: int) -> list[Row]
         sequence = sequences[number]
         shared = _common_prefix(previous, sequence)
         if row.ids and len(row.ids) + len(sequence) - shared > capacity:
+            row.close(path)
             rows.append(row)
             row, path, shared = Row(), [], 0
+        row.close(path[shared:])
         del path[shared:]
         size = len(row.ids)
         added = range(size, size + len(sequence) - shared)
         path.extend(added)
         row.ids.extend(sequence[shared:])
         row.depths.extend(range(shared, len(sequence)))
-        row.last.extend([0] * len(added))
-        # Every token on the path has the newest token in its subtree; the last sequence through it sets it
-        # for good.
-        for index in path:
-            row.last[index] = len(row.ids) - 1
+        row.last.extend(added)
         row.members.append((number, np.array(path, dtype=np.int64)))
         previous = sequence
     if row.ids:
+        row.close(path)
         rows.append(row)
     return sorted(rows, key=lambda r: -len(r.ids))
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with (sequences done, sequences in all)."""
 
-_LOGIT_BYTES = 16 << 20
 _PROBE_TOLERANCE = 1e-3
+_SAFE_EXPONENT = 60.0
+"""exp of numbers below this, summed over any vocabulary, stays within float32; no maximum need be taken away first."""
 
 
 class CausalScorer:
@@ -71,11 +72,10 @@ class CausalScorer:
         results: list[np.ndarray] = [np.zeros((kinds, len(s.targets)), dtype=np.float32) for s in sequences]
         wanted: dict[tuple[int, ...], list[tuple[int, slice, np.ndarray, np.ndarray]]] = {}
         for number, sequence in enumerate(sequences):
+            ids, positions = np.array(sequence.ids, dtype=np.int64), np.array(sequence.targets, dtype=np.int64)
             for part, begin, end in windows(len(sequence.inputs), sequence.targets, self.context, self.stride):
-                positions = np.asarray(sequence.targets[part], dtype=np.int64)
-                tokens = np.asarray([sequence.ids[p] for p in sequence.targets[part]], dtype=np.int64)
-                key = sequence.ids[begin:end]
-                wanted.setdefault(key, []).append((number, part, positions - 1 - begin, tokens))
+                at = positions[part]
+                wanted.setdefault(sequence.ids[begin:end], []).append((number, part, at - 1 - begin, ids[at]))
         inputs = list(wanted)
         uses = list(wanted.values())
         with torch.inference_mode():
@@ -124,7 +124,9 @@ class CausalScorer:
         picked = output.reshape(-1, output.shape[-1])[torch.from_numpy(nodes).to(self.device)]
         head = self.model.get_output_embeddings() if self.use_head else None
         vocabulary = self.model.get_output_embeddings().weight.shape[0] if head is not None else output.shape[-1]
-        chunk = max(1, _LOGIT_BYTES // (4 * vocabulary))
+        # On a CPU the chunk stays within what its caches and its allocator handle well; a GPU wants large ones.
+        size = (16 << 20) if self.device.type == "cpu" else (512 << 20)
+        chunk = max(1, size // (4 * vocabulary))
         bounds = np.searchsorted(np.take(edge_node, order), np.arange(0, len(nodes) + chunk, chunk))
         edges = torch.from_numpy(order).to(self.device)
         owner = torch.from_numpy(edge_node).to(self.device)
@@ -136,10 +138,12 @@ class CausalScorer:
             logits = logits.float()  # [nodes, V]
             here = edges[int(bounds[number]) : int(bounds[number + 1])]
             node = owner[here] - begin
-            total = torch.logsumexp(logits, dim=-1)
-            values[0, here] = logits[node, wanted[here]] - total[node]
-            if chosen is not None:
-                values[1, here] = (torch.logsumexp(logits[:, chosen], dim=-1) - total)[node]
+            came = logits[node, wanted[here]]
+            mass = None if chosen is None else torch.logsumexp(logits[:, chosen], dim=-1)
+            total = _log_sum_exp(logits)
+            values[0, here] = came - total[node]
+            if mass is not None:
+                values[1, here] = (mass - total)[node]
         return values.cpu().numpy()
 
     def _forward(self, batch: Sequence[Row]) -> torch.Tensor:
@@ -214,6 +218,15 @@ class CausalScorer:
                     tokens: np.ndarray = np.repeat(np.array([0, sample[member][-1]], dtype=np.int64), len(path))
                     values[member] = self._edges(batch, at, tokens)[0]
         return values
+
+
+def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:
+    """logsumexp over the last axis of [N, V]; overwrites `logits` where that saves a pass over them."""
+    import torch
+
+    if logits.device.type == "cpu" and bool((logits.amax(dim=-1).abs() < _SAFE_EXPONENT).all()):
+        return logits.exp_().sum(dim=-1).log_()
+    return torch.logsumexp(logits, dim=-1)
 
 
 def windows(

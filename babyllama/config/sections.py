@@ -263,8 +263,8 @@ class EvaluationSection(Section):
     """Evaluations run at the end of training; empty leaves them to `evaluate`."""
     blimp_data: Annotated[str | None, Optional_] = None
     """Folder of minimal-pair files; null is data/blimp, else data/blimp_synthetic."""
-    protocol: str = "lm-eval"
-    """BLiMP protocol."""
+    protocol: Literal["lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons"] = "lm-eval"
+    """Whose way of scoring minimal pairs (see docs/evaluation.md)."""
     pairs_per_paradigm: Annotated[PositiveInt | None, Optional_] = None
     """Score a seeded subset; null scores all pairs."""
 

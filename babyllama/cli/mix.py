@@ -25,7 +25,8 @@ def run(args: argparse.Namespace) -> int:
     show = sys.stderr.isatty() and not args.quiet
 
     def progress(done: int, wanted: int) -> None:
-        print(f"\rmixing {done / wanted:4.0%}", end="", file=sys.stderr, flush=True)
+        part = f"{done / wanted:4.0%}" if wanted < 1 << 60 else f"{done:,}"
+        print(f"\rmixing {part}", end="", file=sys.stderr, flush=True)
 
     report = mix(config, progress=progress if show else None)
     if show:

@@ -42,8 +42,9 @@ from babyllama.corpus.units import Reading, Unit, exact_bytes, exact_words, unit
 from babyllama.errors import DataError, RunError
 
 Progress = Callable[[int, int], None]
-"""Called now and then with the bytes, words or tokens mixed so far and those wanted."""
+"""Called now and then with the bytes, words or tokens mixed so far and those wanted (2**60: all there are)."""
 _PROGRESS_EVERY = 1000
+_ENDLESS = 1 << 60
 
 
 def mix(config: Config, *, progress: Progress | None = None) -> MixReport:
@@ -125,14 +126,19 @@ def _mix_into(
     so that all prefixes have the final proportions.
     """
     totals: list[int | None] = [None] * len(sources)
+    mixing = plan.mixing
+    if list(budgets) == [None] and not mixing.exact and mixing.on_short != "redistribute":
+        # All that equal shares allow: no source is measured first, the mix ends with the first source that does.
+        shares = [[share] for share in divide(_ENDLESS, [source.weight for source in sources])]
+        return _attempt(plan, sources, shares, files, progress, stop=True)
     if budgets[0] is None:
         totals = [_measure(plan, sources, number, files[0].parent) for number in range(len(sources))]
     while True:
         shares = _shares(plan, sources, budgets, totals)
         try:
-            return _attempt(plan, sources, shares, files, progress)
+            return _attempt(plan, sources, shares, files, progress, stop=mixing.on_short == "stop")
         except Short as short:
-            if plan.mixing.on_short != "redistribute" and budgets[0] is not None:
+            if mixing.on_short != "redistribute" and budgets[0] is not None:
                 raise DataError(_shortage(plan, sources, shares, files[0].parent)) from short
             known = totals[short.number]
             totals[short.number] = short.total if known is None else min(known - 1, short.total)
@@ -165,9 +171,15 @@ def _shares(
 
 
 def _attempt(
-    plan: Plan, sources: Sequence[Source], shares: list[list[int]], files: Sequence[Path], progress: Progress | None
+    plan: Plan,
+    sources: Sequence[Source],
+    shares: list[list[int]],
+    files: Sequence[Path],
+    progress: Progress | None,
+    *,
+    stop: bool,
 ) -> list[list[dict[str, Any]]]:
-    """One mix with the given shares."""
+    """One mix with the given shares, which ends when a source does if `stop`."""
     exact = (exact_words if plan.unit == "words" else exact_bytes) if plan.mixing.exact else None
     is_duplicate = duplicate_test(plan.mixing.deduplicate, plan.mixing.seed)
     repeat = plan.mixing.on_short == "repeat"
@@ -185,7 +197,7 @@ def _attempt(
     mixed = 0
     with ExitStack() as stack:
         writers = [stack.enter_context(MixWriter(file)) for file in files]
-        drawn = round_robin(accounts, stop_when_short=plan.mixing.on_short == "stop")
+        drawn = round_robin(accounts, stop_when_short=stop)
         for step, (number, pot, unit) in enumerate(drawn):
             writers[pot].add(sources[number].name, unit)
             mixed += unit.size
@@ -274,7 +286,7 @@ def _row(source: Source, pot: Pot, reading: Reading, number: int, plan: Plan) ->
         "words": pot.words,
         "sentences": pot.sentences,
         "taken": pot.taken,
-        "share": pot.share,
+        "share": pot.share if plan.budget is not None or plan.mixing.exact else pot.taken,
         "read_characters": reading.characters,
         "removed": {"characters": reading.characters - reading.kept, "duplicates": reading.duplicates},
         "fingerprint": plan.inputs[prefix + source.name],

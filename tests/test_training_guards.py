@@ -279,6 +279,22 @@ def test_compiling_pays_only_in_long_runs(capsys: pytest.CaptureFixture[str], mo
     assert "there is no compiler: training without it" in capsys.readouterr().err
 
 
+@pytest.mark.unit
+@pytest.mark.parametrize("section", ["training", "optimization", "logging"])
+def test_every_key_is_read_somewhere(section: str) -> None:
+    """A key without an effect would be a lie in the configuration reference."""
+    package = Path(compiling.__file__).parents[1]
+    rooms = [*package.glob("training/*.py"), *package.glob("*.py")]
+    code = "\n".join(path.read_text() for path in rooms)
+    for key in type(getattr(tiny_config(Path()), section)).model_fields:
+        assert re.search(rf"(training|section|optimization|logging)\.{key}\b", code), key
+
+
+def test_keep_best_without_held_out_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.eval_path"):
+        tiny_run(tmp_path, eval_blocks=0, training={"keep_best": True})
+
+
 def test_numbers_as_a_person_reads_them() -> None:
     assert [duration(x) for x in (0.4, 59.6, 61, 3600, 7325)] == ["0s", "1:00", "1:01", "1:00:00", "2:02:05"]
     assert duration(float("inf")) == "?"

@@ -13,7 +13,7 @@ import torch
 from babyllama.artifacts import RunPaths
 from babyllama.config import Config
 from babyllama.device import choose_device, choose_precision
-from babyllama.errors import RunError
+from babyllama.errors import ConfigError, RunError
 from babyllama.training import checkpoints, micro_batch
 from babyllama.training.batches import Blocks
 from babyllama.training.console import note
@@ -46,6 +46,10 @@ def train(
     SIGTERM, with a checkpoint saved.
     """
     refuse_untested_sharding(config)
+    if config.training.keep_best and eval_dataset is None:
+        raise ConfigError(
+            "training.keep_best = true needs held-out text to tell which model is best: set data.eval_path."
+        )
     device = choose_device(config.training.device)
     job = Job(
         config=config,

@@ -192,7 +192,7 @@ def _callbacks(job: Job, parts: RunParts, step: int | None) -> list[Any]:
     callbacks: list[Any] = []
     if training.word_checkpoints:
         callbacks.append(WordCheckpoints(parts, job.tokenizer))
-    if training.keep_best and job.eval_dataset is not None:
+    if training.keep_best:
         callbacks.append(BestModel(parts, job.tokenizer))
     if training.blimp_every_words is not None:
         path = job.paths.root / "blimp_curve.csv"

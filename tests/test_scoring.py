@@ -193,3 +193,47 @@ def test_batches_keep_the_token_budget() -> None:
     groups = batches(pack_single(sequences), 16)
     assert [[len(row.ids) for row in group] for group in groups] == [[9], [7, 7], [3, 2, 1]]
     assert [len(row.ids) for row in batches(pack_single([tuple(range(50))]), 16)[0]] == [50]
+
+
+@pytest.mark.unit
+def test_sliding_windows_are_kept(tmp_path: Any) -> None:
+    """A tree's own mask would overrule the model's window: sequences that reach it are read plainly."""
+    import torch
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=330,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        sliding_window=6,
+        initializer_range=0.25,
+    )
+    MistralForCausalLM(config).save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    loaded = load(tmp_path)
+    encoded = sentences()
+    scorer = CausalScorer(loaded)
+    short = [sequence for sequence in encoded if len(sequence.inputs) <= 6]
+    for chosen, trees in ((short, True), (encoded, False)):
+        for sequence, values in zip(chosen, scorer.score(chosen), strict=True):
+            np.testing.assert_allclose(values, plain_log_probs(loaded.model, sequence.ids), atol=2e-5)
+        assert scorer.trees_now is trees
+
+
+@pytest.mark.unit
+def test_masked_head_is_applied_to_the_masked_positions_only(tmp_path: Any) -> None:
+    from babyllama.evaluation.masked import MaskedScorer, encode_masked
+
+    loaded = load(save_model(tmp_path, "Bert"))
+    encoded = encode_masked(loaded.tokenizer, [good for _, good, _ in PAIRS])
+    scorer = MaskedScorer(loaded, batch_tokens=90)
+    assert scorer.head is not None
+    found = scorer.score(encoded)
+    scorer.head = None
+    for first, second in zip(found, scorer.score(encoded), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)

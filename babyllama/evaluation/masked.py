@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -61,6 +61,11 @@ class MaskedScorer:
         self.mask_token = int(loaded.tokenizer.mask_token_id or 0)
         self.context = loaded.context_length
         self.batch_tokens = batch_tokens or (4096 if loaded.device.type == "cpu" else 65536)
+        self.head = self._find_head()
+        if self.head is None:
+            # All logits [B, T, V] exist at once: keep them to 256 MB.
+            rows = self.model.get_input_embeddings().weight.shape[0]
+            self.batch_tokens = max(1, min(self.batch_tokens, (256 << 20) // (4 * rows)))
 
     def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
         """Natural log-probabilities (float32) of each sequence's targets given the rest of the sequence."""
@@ -117,5 +122,26 @@ class MaskedScorer:
         return [p for p in sequence.targets if p >= target and sequence.words[p] == word]
 
     def _logits(self, ids: torch.Tensor, seen: torch.Tensor, rows: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-        """[B, V] at the masked position of each row [B, T]."""
-        return self.model(input_ids=ids, attention_mask=seen).logits[rows, at]
+        """[B, V] at the masked position of each row [B, T]; where the head is one module, it sees those positions only."""
+        if self.head is None:
+            return self.model(input_ids=ids, attention_mask=seen).logits[rows, at]
+        hidden = self.model.base_model(input_ids=ids, attention_mask=seen).last_hidden_state
+        return self.head(hidden[rows, at])
+
+    def _find_head(self) -> Any:
+        """The one module beside the body that turns hidden states into the model's logits, tried out; else None."""
+        import torch
+
+        body = self.model.base_model
+        others = [child for child in self.model.children() if child is not body]
+        if len(others) != 1:
+            return None
+        ids = torch.arange(6, device=self.device)[None] + 3
+        with torch.inference_mode():
+            try:
+                found = others[0](body(input_ids=ids).last_hidden_state)
+            except (RuntimeError, TypeError, AttributeError):
+                return None
+            expected = self.model(input_ids=ids).logits
+        same = isinstance(found, torch.Tensor) and found.shape == expected.shape
+        return others[0] if same and torch.allclose(found, expected, atol=1e-3) else None

@@ -19,7 +19,7 @@ from babyllama.evaluation.encoding import Encoded, context_token, encode_plain
 from babyllama.evaluation.models import LoadedModel
 from babyllama.evaluation.scoring import CausalScorer, Progress
 
-_BUFFER_CHARACTERS = 2_000_000
+_BUFFER_CHARACTERS = 400_000
 _LN2 = math.log(2)
 
 
@@ -130,7 +130,7 @@ def perplexity(
                 scored = np.asarray([sequence.ids[p] for p in sequence.targets])
                 total.unigram_nll = (total.unigram_nll or 0.0) + float(unigram[scored].sum())
         if progress is not None:
-            progress(total.documents, 0)
+            progress(total.bytes, 0)
     if total.tokens == 0:
         raise DataError("perplexity: the evaluation text is empty (no document with a token to score).")
     return total
@@ -143,6 +143,7 @@ def perplexity_by_domain(
     token_counts: np.ndarray | None = None,
     stride: int | None = None,
     progress: Progress | None = None,
+    total_bytes: int = 0,
 ) -> PerplexityResult:
     """The total over all domains (name -> documents), with each domain's own result in `domains`. Empty ones
     are left out."""
@@ -150,7 +151,11 @@ def perplexity_by_domain(
     for name, documents in domains.items():
         try:
             result = perplexity(
-                loaded, documents, token_counts=token_counts, stride=stride, progress=_after(progress, total.documents)
+                loaded,
+                documents,
+                token_counts=token_counts,
+                stride=stride,
+                progress=_after(progress, total.bytes, total_bytes),
             )
         except DataError as error:
             if "empty" not in str(error):
@@ -165,8 +170,9 @@ def perplexity_by_domain(
     return total
 
 
-def _after(progress: Progress | None, before: int) -> Progress | None:
-    return None if progress is None else lambda done, total: progress(before + done, total)
+def _after(progress: Progress | None, before: int, whole: int) -> Progress | None:
+    """Progress over bytes of all domains, as seen from one that begins after `before` bytes."""
+    return None if progress is None else lambda done, _: progress(before + done, max(whole, before + done))
 
 
 def _buffers(documents: Iterable[str]) -> Iterator[list[str]]:

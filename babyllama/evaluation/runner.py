@@ -172,7 +172,12 @@ def evaluate_perplexity(
         name = file.name if file.name not in domains else str(file)
         domains[name] = read_documents([file], errors=errors)
     result = perplexity_by_domain(
-        loaded, domains, token_counts=_token_counts(loaded, say), stride=stride, progress=progress
+        loaded,
+        domains,
+        token_counts=_token_counts(loaded, say),
+        stride=stride,
+        progress=progress,
+        total_bytes=sum(file.stat().st_size for file in files),
     )
     if result.unscored_tokens:
         say(

@@ -7,6 +7,7 @@ ever exists.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,10 @@ class CausalScorer:
         self.row_tokens = row_tokens or (128 if on_cpu else 512)
         self.batch_tokens = batch_tokens or (2048 if on_cpu else 32768)
         self.stride = stride
+        # A mask of our own would overrule a sliding window, so sequences that reach one are read plainly.
+        window = getattr(loaded.model.config.get_text_config(), "sliding_window", None)
+        self.tree_limit = window if isinstance(window, int) else sys.maxsize
+        self.trees_now = False
         self.use_trees: bool | None = None
         self.use_head: bool | None = None
 
@@ -81,7 +86,8 @@ class CausalScorer:
         with torch.inference_mode():
             if self.use_head is None and inputs:
                 self._probe(inputs)
-            rows = pack_trees(inputs, self.row_tokens) if self.use_trees else pack_single(inputs)
+            self.trees_now = bool(self.use_trees) and max(map(len, inputs), default=0) <= self.tree_limit
+            rows = pack_trees(inputs, self.row_tokens) if self.trees_now else pack_single(inputs)
             done = 0
             for batch in batches(rows, self.batch_tokens):
                 places: list[tuple[int, slice, int]] = []
@@ -148,7 +154,7 @@ class CausalScorer:
 
     def _forward(self, batch: Sequence[Row]) -> torch.Tensor:
         """Hidden states [B, T, D] when the output layer is applied apart, else logits [B, T, V]."""
-        arguments = self._tree_arguments(batch) if self.use_trees else self._padded_arguments(batch)
+        arguments = self._tree_arguments(batch) if self.trees_now else self._padded_arguments(batch)
         if self.use_head:
             return self.model.base_model(**arguments, use_cache=False).last_hidden_state
         return self.model(**arguments, use_cache=False).logits
@@ -183,12 +189,15 @@ class CausalScorer:
     # --------------------------------------------------------------------------------------------------------
 
     def _probe(self, inputs: Sequence[tuple[int, ...]]) -> None:
-        """Choose the fastest way that agrees with the plain one on a few of the inputs."""
-        ordered = sorted(inputs, key=len)
-        middle = len(ordered) // 2
-        sample = sorted(set(ordered[:2] + sorted(inputs)[middle : middle + 4] + ordered[middle : middle + 2]))
-        sample = [sequence[: self.row_tokens] for sequence in sample]
-        sample = sorted(set(sample))
+        """Choose the fastest way that agrees with the plain one on the beginnings of a few of the inputs.
+
+        Each beginning comes with a twin that goes on in another order, so that there is always a branch to get wrong.
+        """
+        length = max(4, self.row_tokens // 8)
+        step = max(1, len(inputs) // 4)
+        starts = [sequence[:length] for sequence in sorted(inputs)[::step][:4]]
+        twins = [start[: len(start) // 2] + start[len(start) // 2 :][::-1] for start in starts]
+        sample = sorted({*starts, *twins})
         self.use_trees, self.use_head = False, False
         plain = [self._read([sequence])[0] for sequence in sample]
         for trees, head in ((True, True), (False, True), (True, False)):
@@ -208,7 +217,8 @@ class CausalScorer:
     def _read(self, sample: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
         """Log-probability of token 0 and of the sequence's last token after every position of each
         sequence."""
-        rows = pack_trees(sample, self.row_tokens) if self.use_trees else pack_single(sample)
+        self.trees_now = bool(self.use_trees)
+        rows = pack_trees(sample, self.row_tokens) if self.trees_now else pack_single(sample)
         values: list[np.ndarray] = [np.zeros(0)] * len(sample)
         for batch in batches(rows, self.batch_tokens):
             width = len(batch[0].ids)

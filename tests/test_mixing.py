@@ -20,7 +20,7 @@ from babyllama.config.sections import Config
 from babyllama.corpus.documents import is_synthetic, read_documents
 from babyllama.corpus.mixing import mix
 from babyllama.corpus.round_robin import divide
-from babyllama.corpus.units import count_sentences, count_words, cut
+from babyllama.corpus.units import count_text, count_words, cut
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
 
 REAL = ("simple_wiki", "bnc_spoken", "open_subtitles")
@@ -200,7 +200,7 @@ def test_counts_agree_with_python():
     text = 'One  two\tthree.\nFour? "Five!" (six.) Mr. e.g. 3.14 — “seven.” eight\u2003nine\x1cten ... end'
     assert count_words(text.encode()) == len(text.split())
     assert count_words(b"") == 0
-    assert count_sentences(b'He came. "Who?" she said. (No.) It was 3.14 then!') == 5
+    assert count_text(b'He came. "Who?" she said. (No.) It was 3.14 then!') == (10, 5)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -43,12 +43,12 @@ class MixWriter:
 
     def add(self, source: str, unit: Unit) -> None:
         """Write the next unit."""
-        between = b""
+        data, document, piece, glue, _ = unit
         if self._last:
-            goes_on = self._last == (source, unit.document, unit.piece - 1)
-            between = unit.glue if goes_on else _END
-        self._text.write(between + unit.data)
-        self._offset += len(between)
-        self._table.write(f"{source}\t{unit.document}\t{unit.piece}\t{self._offset}\t{len(unit.data)}\n")
-        self._offset += len(unit.data)
-        self._last = (source, unit.document, unit.piece)
+            between = glue if self._last == (source, document, piece - 1) else _END
+            self._text.write(between)
+            self._offset += len(between)
+        self._text.write(data)
+        self._table.write(f"{source}\t{document}\t{piece}\t{self._offset}\t{len(data)}\n")
+        self._offset += len(data)
+        self._last = (source, document, piece)

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from babyllama.corpus.units import Unit, count_sentences, count_words
+from babyllama.corpus.units import Unit, count_text
 
 LOOK_AHEAD = 500
 """Units to look through for one whose beginning fits an exact share and ends with a sentence."""
@@ -47,7 +47,6 @@ class Pot:
 
     share: int
     taken: int = 0
-    full: bool = False
     documents: int = 0
     units: int = 0
     size: int = 0
@@ -70,7 +69,6 @@ class Pot:
     def add(self, unit: Unit) -> None:
         """Count `unit` in."""
         self.taken += unit.size
-        self.full = self.missing <= 0
         self.units += 1
         self.documents += unit.document != self._last_document
         self._last_document = unit.document
@@ -83,8 +81,9 @@ class Pot:
         """Bring `words` and `sentences` up to date; they are counted for many units at a time."""
         data = b"\n".join(self._uncounted)
         self._uncounted.clear()
-        self.words += count_words(data)
-        self.sentences += count_sentences(data)
+        words, sentences = count_text(data)
+        self.words += words
+        self.sentences += sentences
 
 
 @dataclass
@@ -100,27 +99,30 @@ class Account:
     drawn: int = 0
     """All that was read of the source so far."""
     _waiting: deque[Unit] = field(default_factory=deque)
+    _open: list[int] = field(default_factory=list)
     _document: int = -1
-    _pot: int = 0
+    _pot: int = -1
+
+    def __post_init__(self) -> None:
+        self._open = [number for number, pot in enumerate(self.pots) if pot.missing > 0]
 
     @property
     def progress(self) -> float:
         """The smallest progress of a pot that is not full."""
-        return min((pot.progress for pot in self.pots if not pot.full), default=1.0)
+        return min([self.pots[number].progress for number in self._open], default=1.0)
 
     def give(self) -> tuple[int, Unit] | None:
         """The next unit and the number of the pot it goes to; None when the pots are full; `Short` when units end."""
-        for pot in self.pots:
-            pot.full = pot.full or pot.missing <= 0
-        while not all(pot.full for pot in self.pots):
+        while self._open:
             unit = self._next()
             if unit is None:
                 raise Short(self)
-            number = self._pot_for(unit)
+            number = self._open[0] if len(self._open) == 1 else self._pot_for(unit)
             pot = self.pots[number]
-            if unit.size > pot.missing:
-                last = self._last_unit(pot, unit)
-                pot.full = True
+            missing = pot.share - pot.taken
+            if unit.size >= missing:
+                self._open.remove(number)
+                last = unit if unit.size == missing else self._last_unit(pot, unit)
                 if last is None:
                     continue
                 unit = last
@@ -132,16 +134,15 @@ class Account:
         if self._waiting:
             return self._waiting.popleft()
         unit = next(self.units, None)
-        self.drawn += unit.size if unit else 0
+        if unit:
+            self.drawn += unit.size
         return unit
 
     def _pot_for(self, unit: Unit) -> int:
-        if unit.document != self._document or self.pots[self._pot].full:
+        """The pot of the unit's document: the one that is further behind, but a document stays in its pot."""
+        if unit.document != self._document or self._pot not in self._open:
             self._document = unit.document
-            self._pot = min(
-                (number for number, pot in enumerate(self.pots) if not pot.full),
-                key=lambda number: self.pots[number].progress,
-            )
+            self._pot = min(self._open, key=lambda number: self.pots[number].progress)
         return self._pot
 
     def _last_unit(self, pot: Pot, unit: Unit) -> Unit | None:

@@ -24,7 +24,7 @@ ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
 # Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
 _SEPARATORS = re.compile(r"\n<\|endoftext\|>[ \t]*(?=\n|\Z)")
 _PASSAGES = re.compile(r"\n(?:[ \t]*\n)+")
-_FILE_MARKS = re.compile(r"= = = [^\s=]+ = = =|_BOOK_TITLE_ : \S+")
+_FILE_MARKS = {"= = = ": re.compile(r"= = = [^\s=]+ = = ="), "_BOOK_TITLE_": re.compile(r"_BOOK_TITLE_ : \S+")}
 _ARTICLES = re.compile(r"\n(?:(?:[ \t]*\n)+|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
 # Wikitext dumps give the article's title one mark, and keep blank lines between paragraphs.
 _WIKITEXT_TITLE = re.compile(r"^ ?= [^=\n]+ = ?$", re.MULTILINE)
@@ -42,13 +42,13 @@ class Part(NamedTuple):
 
 def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part]:
     """The documents of one raw text file, streamed; a document above a million characters comes in several parts."""
-    patterns: list[re.Pattern[str]] = []
+    pattern: re.Pattern[str] | None = None
     rest, continues = "\n", False
     for block in line_blocks(path, errors):
         if "\r" in block:
             block = block.replace("\r\n", "\n").replace("\r", "\n")
-        patterns = patterns or _patterns(domain, block)
-        *documents, rest = _split(rest + block, patterns)
+        pattern = pattern or _pattern(domain, block)
+        *documents, rest = _split(rest + block, pattern)
         for text in documents:
             if text.strip():
                 yield Part(text, domain, continues)
@@ -62,19 +62,21 @@ def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part
         yield Part(rest, domain, continues)
 
 
-def _patterns(domain: str, start: str) -> list[re.Pattern[str]]:
+def _pattern(domain: str, start: str) -> re.Pattern[str]:
     """How to split a file, judged by its first block."""
     if SEPARATOR in start and SEPARATOR_LINE.search(start):
-        return [_SEPARATORS]
+        return _SEPARATORS
     if domain in ARTICLE_DOMAINS:
-        return [_WIKITEXT_ARTICLES if _WIKITEXT_TITLE.search(start) else _ARTICLES]
-    return [_PASSAGES, _FILE_MARKS]
+        return _WIKITEXT_ARTICLES if _WIKITEXT_TITLE.search(start) else _ARTICLES
+    return _PASSAGES
 
 
-def _split(text: str, patterns: list[re.Pattern[str]]) -> list[str]:
-    documents = patterns[0].split(text)
-    if len(patterns) > 1 and ("= = = " in text or "_BOOK_TITLE_" in text):
-        documents = [part for document in documents for part in patterns[1].split(document)]
+def _split(text: str, pattern: re.Pattern[str]) -> list[str]:
+    documents = pattern.split(text)
+    if pattern is _PASSAGES:
+        for mark, marks in _FILE_MARKS.items():
+            if mark in text:
+                documents = [part for document in documents for part in marks.split(document)]
     return documents
 
 

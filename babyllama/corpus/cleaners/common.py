@@ -59,10 +59,17 @@ SPACE_BEFORE_PUNCTUATION = Rule(
 )
 SPACE_BEFORE_APOSTROPHE = Rule(
     "space before apostrophe",
-    "`John 's` becomes `John's`, `do n't` becomes `don't`",
-    re.compile(r" (?='(?:s|m|d|re|ve|ll)(?![\w'’-])|n't(?![\w'’-]))(?<=\w )"),
+    "`John 's` becomes `John's`",
+    re.compile(r" (?='(?:s|m|d|re|ve|ll)(?![\w'’-]))(?<=\w )"),
     "",
-    (STRAY_SPACE, " n't"),
+    (STRAY_SPACE,),
+)
+SPACE_BEFORE_NT = Rule(
+    "space before apostrophe",
+    "`do n't` becomes `don't`",
+    re.compile(r" (?=n't(?![\w'’-]))(?<=\w )"),
+    "",
+    (" n't",),
 )
 WORDLESS_LINES = Rule(
     "lines without a word",

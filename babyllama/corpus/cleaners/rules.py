@@ -200,8 +200,11 @@ class _Plan:
                 hits.append((at, mask))
                 at = text.find(string, at + 1)
         for pattern, mask in self.patterns:
-            hits += [(match.start(), mask) for match in pattern.finditer(text)]
-        hits.sort()
+            first = pattern.search(text)
+            if first:
+                hits += [(match.start(), mask) for match in pattern.finditer(text, first.start())]
+        if len(hits) > 1:
+            hits.sort()
         return hits
 
     def _apply(self, mask: int, line: str) -> str:

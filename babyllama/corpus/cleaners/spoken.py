@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from babyllama.corpus.cleaners.common import LINKS, TIDY, WORDLESS_LINES
+from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, TIDY, WORDLESS_LINES
 from babyllama.corpus.cleaners.rules import Cleaner, Rule
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ QUOTES = Rule("opening quotes", 'a line\'s `" here` becomes `"here`', re.compile
 DIALOGUE = Cleaner(
     "dialogue",
     "transcripts in general: speaker labels, annotations, stray spaces",
-    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, WORDLESS_LINES, *TIDY),
+    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, WORDLESS_LINES, *TIDY, SPACE_BEFORE_NT),
     frozenset({"speaker labels"}),
 )
 CHILDES = Cleaner(
@@ -219,6 +219,7 @@ CHILDES = Cleaner(
         WORD_MARKS,
         WORDLESS_LINES,
         *TIDY,
+        SPACE_BEFORE_NT,
         QUOTES,
     ),
     frozenset({"speaker labels", "annotations", "lines without a word", "repeated spaces", "spaces at line ends"}),
@@ -232,10 +233,12 @@ AOCHILDES = Cleaner(
 SWITCHBOARD = Cleaner(
     "switchboard",
     "telephone conversations: labels, annotations, transcriber's notes",
-    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, TRANSCRIBER, WORDLESS_LINES, *TIDY),
+    (LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, TRANSCRIBER, WORDLESS_LINES, *TIDY, SPACE_BEFORE_NT),
     frozenset({"speaker labels"}),
 )
 BNC_SPOKEN = Cleaner(
-    "bnc_spoken", "spoken British National Corpus: labels, annotations", (LABELS, BRACKETS, WORDLESS_LINES, *TIDY)
+    "bnc_spoken",
+    "spoken British National Corpus: labels, annotations",
+    (LABELS, BRACKETS, WORDLESS_LINES, *TIDY, SPACE_BEFORE_NT),
 )
 QED = Cleaner("qed", "subtitles of lectures: as subtitles", SUBTITLES.rules, SUBTITLES.bulk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from babyllama.corpus.cleaners.common import LINKS, STRAY_SPACE, TIDY, WORDLESS_LINES
+from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, STRAY_SPACE, TIDY, WORDLESS_LINES
 from babyllama.corpus.cleaners.rules import Cleaner, Rule
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ MARKUP = Rule(
     "HTML and wiki tags go, also those spelled `&lt;br&gt;`",
     re.compile(rf"(?:&(?:amp;)*lt;|<)/?(?i:{_TAGS})\b[^<>&\n]*+(?:&(?:amp;)*gt;|>)"),
     " ",
-    ("<", "lt;"),
+    ("<", "&"),
 )
 ENTITIES = Rule(
     "entities",
@@ -63,7 +63,7 @@ TABLES = Rule(
     "rows of figures such as `62||23 79||27` go",
     re.compile(r"(?<![\d.,+–|-])[\d.,+–-]*+(?:\|\|[\d.,+–-]*+)++"),
     " ",
-    ("||",),
+    ("|",),
 )
 WIKIPEDIA = Cleaner(
     "wikipedia",
@@ -160,6 +160,6 @@ TREEBANK_QUOTES = (
 CBT = Cleaner(
     "cbt",
     "the Children's Book Test: treebank brackets and quotes, stray spaces, as gutenberg",
-    (TREEBANK_BRACKETS, *TREEBANK_QUOTES, *GUTENBERG.rules),
+    (TREEBANK_BRACKETS, *TREEBANK_QUOTES, *GUTENBERG.rules, SPACE_BEFORE_NT),
     frozenset({"treebank brackets", "treebank quotes", "space before punctuation", "space before apostrophe"}),
 )

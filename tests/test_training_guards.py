@@ -222,6 +222,28 @@ def test_the_run_says_its_arithmetic_its_warnings_and_its_progress(
     assert "{'loss'" not in said
 
 
+def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    row = {"step": 3, "epoch": 0.5, "train_loss": 4.25, "tokens_per_second": 12345.6, "learning_rate": 1e-3}
+    with console.Progress(10, first_step=2) as progress:
+        progress.step(3)
+        progress.log(row, 65)
+        console.note("a note")
+        progress.step(4)
+    lines = re.split(r"[\r\n]+", screen.getvalue())
+    assert any("step 3/10, loss 4.250  12,346 tokens/s  1:05 left" in line for line in lines)
+    assert "a note" in lines
+    console.note("afterwards")
+    assert screen.getvalue().endswith("afterwards\n")
+
+
 def test_quiet_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tiny_run(tmp_path)
     assert capsys.readouterr() == ("", "")

@@ -51,7 +51,7 @@ class Progress:
                 initial=self.first_step,
                 file=sys.stderr,
                 dynamic_ncols=True,
-                bar_format="{percentage:3.0f}% |{bar:20}| step {n_fmt}/{total_fmt} {postfix}",
+                bar_format="{percentage:3.0f}% |{bar:20}| step {n_fmt}/{total_fmt}{postfix}",
             )
             _bars.append(self._bar)
         return self

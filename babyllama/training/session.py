@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from babyllama.artifacts import RunPaths, write_json
+from babyllama.artifacts import RunPaths, recover_folder, write_json
 from babyllama.config import Config
 from babyllama.dataset import sample_blocks
 from babyllama.device import Precision
@@ -220,6 +220,7 @@ def _run(trainer: LanguageModelTrainer, parts: RunParts, checkpoint: Path | None
 
 def _write_final(job: Job, parts: RunParts, weights: dict[str, Any] | None) -> None:
     best = best_folder(job.paths.checkpoints)
+    recover_folder(best)
     if job.config.training.keep_best and parts.state.best_step is not None and best.is_dir():
         from transformers import AutoModelForCausalLM
 

@@ -131,13 +131,18 @@ CHILDREN_STORIES = Cleaner("children_stories", "children's books: as gutenberg",
 _BRACKETS = {"LRB": "(", "LSB": "[", "LCB": "{", "RRB": ")", "RSB": "]", "RCB": "}"}
 
 
-TREEBANK_BRACKETS = Rule(
-    "treebank brackets",
-    "`-LRB- word -RRB-` becomes `(word)`",
-    re.compile(r"-(L[RSC]B)- ?| ?-(R[RSC]B)-"),
-    lambda match: _BRACKETS[match[1] or match[2]],
-    ("B-",),
-)
+def _bracket(pattern: str) -> Rule:
+    return Rule(
+        "treebank brackets",
+        "`-LRB- word -RRB-` becomes `(word)`",
+        re.compile(pattern),
+        lambda match: _BRACKETS[match[0].strip(" -")],
+        ("B-",),
+    )
+
+
+# One rule per first character, so that each search is for a fixed string.
+TREEBANK_BRACKETS = (_bracket("-L[RSC]B- ?"), _bracket(" -R[RSC]B-"), _bracket("-R[RSC]B-"))
 
 
 def _quote(pattern: str, mark: str, trigger: str | re.Pattern[str]) -> Rule:
@@ -160,6 +165,6 @@ TREEBANK_QUOTES = (
 CBT = Cleaner(
     "cbt",
     "the Children's Book Test: treebank brackets and quotes, stray spaces, as gutenberg",
-    (TREEBANK_BRACKETS, *TREEBANK_QUOTES, *GUTENBERG.rules, SPACE_BEFORE_NT),
+    (*TREEBANK_BRACKETS, *TREEBANK_QUOTES, *GUTENBERG.rules, SPACE_BEFORE_NT),
     frozenset({"treebank brackets", "treebank quotes", "space before punctuation", "space before apostrophe"}),
 )

@@ -14,7 +14,7 @@ from typing import Any
 from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, fingerprint_files
 from babyllama.errors import ConfigError
 
-PROMPTS = ("Once upon a time", "The teacher", "Yesterday")
+PROMPTS = ("Long ago, in a land far away,", "One day", "The next morning")
 TASKS = ("perplexity", "blimp")
 
 
@@ -75,7 +75,7 @@ def _print_samples(paths: RunPaths) -> None:
     loaded = load_model(paths.root)
     for seed, prompt in enumerate(PROMPTS):
         text = generate(loaded, prompt, max_new_tokens=60, temperature=0.8, top_k=50, seed=seed, num_samples=1)[0]
-        print(f"\n  {text.strip()}")
+        print("\n  " + text.strip().replace("\n", "\n  "))
 
 
 def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> None:

@@ -89,6 +89,17 @@ def test_options_reach_the_scorer(world: Path, capsys: pytest.CaptureFixture[str
     assert results["generation"]["samples"]
 
 
+def test_another_protocol_is_another_result(world: Path) -> None:
+    arguments = ["evaluate", "models/A", "--tasks", "blimp", "--quiet", "--device", "cpu"]
+    assert main(arguments) == 0
+    kept = world / "models" / "A" / "evaluation"
+    before = (kept / "blimp_synthetic.json").read_text()
+    assert main([*arguments, "--protocol", "minicons"]) == 0
+    assert (kept / "blimp_synthetic.json").read_text() == before
+    assert json.loads((kept / "blimp_synthetic_minicons.json").read_text())["protocol"] == "minicons"
+    assert "`blimp_synthetic_minicons`, protocol `minicons`" in (world / "models" / "A" / "modelcard.md").read_text()
+
+
 def test_two_models_in_one_table(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_run(world / "models" / "B", "GPT2", eval_path="dev.txt", seed=2)
     assert main(["evaluate", "models/A", "models/B", "--device", "cpu"]) == 0

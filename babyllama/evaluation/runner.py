@@ -23,6 +23,7 @@ from babyllama.evaluation.scoring import Progress
 TASKS = ("perplexity", "blimp", "generation")
 """What can be evaluated; generation is only done when it is asked for by name."""
 DEFAULT_TASKS = ("perplexity", "blimp")
+DEFAULT_PROTOCOL = "lm-eval"
 
 Note = Callable[[str], None]
 NewProgress = Callable[[str], Progress]
@@ -35,7 +36,7 @@ def run_evaluations(
     *,
     blimp_data: str | Path | None = None,
     eval_text: str | Path | None = None,
-    protocol: str = "lm-eval",
+    protocol: str = DEFAULT_PROTOCOL,
     pairs_per_paradigm: int | None = None,
     seed: int = 42,
     device: str = "auto",
@@ -238,6 +239,8 @@ def _write(
     folder: Path, name: str, loaded: LoadedModel, found: MinimalPairResults | PerplexityResult | dict[str, Any]
 ) -> None:
     stem = re.sub(r"[^\w.-]+", "_", name)
+    if isinstance(found, MinimalPairResults) and found.protocol != DEFAULT_PROTOCOL:
+        stem += f"_{found.protocol}"  # scores under two protocols are two results
     numbers = found if isinstance(found, dict) else found.to_json()
     write_json(
         folder / f"{stem}.json",

@@ -25,7 +25,7 @@ from babyllama.artifacts import (
 )
 from babyllama.config import Config
 from babyllama.config.rendering import resolved_yaml
-from babyllama.errors import RunError, TokenizerError
+from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.runs import Run, check_folder, clear, run_of
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     data = config.data
     train_files = corpus_files(data.train_path, key="data.train_path")
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
+    if not any(file.stat().st_size for file in train_files):
+        raise DataError(f"data.train_path: {data.train_path} holds no text: its {len(train_files)} file(s) are empty.")
     _provide_tokenizer(config, train_files, say)
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:

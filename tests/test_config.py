@@ -88,6 +88,13 @@ def test_every_mistake_is_reported_with_its_line(write) -> None:
     assert "override training.seed=x: training.seed = 'x': must be a whole number" in message
 
 
+def test_contradictions_are_reported_beside_wrong_values(write) -> None:
+    message = mistakes(write(MINIMAL), "model.hidden_size=30", "training.lr=fast", "data.random_offset=true")
+    assert message.startswith("2 mistakes")
+    assert "model.hidden_size = 30: must be a multiple of model.n_head" in message
+    assert "training.lr = 'fast': must be a number" in message
+
+
 def test_a_key_in_the_wrong_section_is_sent_to_the_right_one(write) -> None:
     assert "belongs to optimization.weight_decay" in mistakes(write(MINIMAL + "training: {weight_decay: 0.1}\n"))
 

@@ -186,6 +186,7 @@ def test_shipped_configurations_plan_without_their_inputs(
     result = plan(load_config(path))
     text = "\n".join(result.lines)
     assert text.count("not there yet") == 2, "tokenizer and text"
+    assert (result.steps is not None) == (load_config(path).mixing is not None), "a budget tells the steps"
     assert f"{result.parameters['total']:,} parameters" in text
     assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
 

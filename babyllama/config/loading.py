@@ -45,14 +45,39 @@ def check(source: Source, title: str) -> Config:
         config = Config.model_validate(source.values)
     except ValidationError as error:
         problems.extend(_from_pydantic(error, source))
-    else:
-        for name, rule in cross_checks(config):
-            key = parse_dotted(name)
-            problems.append(
-                Problem(rule, key, source.place_of(key), _value_at(source.values, key), _has(source.values, key))
-            )
+        partial = _sound_part(source)
+        problems.extend(_contradictions(partial, source) if partial else [])
+        raise_problems(problems, title)
+        raise  # a validation error always leaves a problem to report
+    problems.extend(_contradictions(config, source))
     raise_problems(problems, title)
     return config
+
+
+def _contradictions(config: Config, source: Source) -> list[Problem]:
+    """Broken rules between keys that the user wrote (a section that was left out to check the rest breaks none)."""
+    found = []
+    for name, rule in cross_checks(config):
+        key = parse_dotted(name)
+        value = _value_at(source.values, key)
+        found.append(Problem(rule, key, source.place_of(key), value, isinstance(value, str | int | float)))
+    return found
+
+
+def _sound_part(source: Source) -> Config | None:
+    """The configuration of the sections that are valid by themselves; None when that is not enough for one."""
+    sound = {}
+    for name, values in source.values.items():
+        section = section_of(Config.model_fields[name].annotation) if name in Config.model_fields else None
+        try:
+            if section is not None:
+                sound[name] = section.model_validate(values)
+        except ValidationError:
+            continue
+    try:
+        return Config.model_validate(sound)
+    except ValidationError:
+        return None
 
 
 def parse_dotted(text: str) -> KeyPath:
@@ -179,7 +204,3 @@ def _value_at(values: Any, key: KeyPath) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return values
-
-
-def _has(values: Any, key: KeyPath) -> bool:
-    return isinstance(_value_at(values, key), str | int | float | bool)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,7 +60,8 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     _make_parent(path)
     encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f"{_TEMPORARY_PREFIX}{path.name}-", dir=path.parent)
+        _clear_leftovers(path)
+        descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path, os.getpid()), dir=path.parent)
     except OSError as error:
         raise RunError(
             f"cannot write into {path.parent}: {error.strerror or error}. Choose a folder you may write to."
@@ -109,7 +111,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     _make_parent(path)
     recover_folder(path)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY_PREFIX}{path.name}-", dir=path.parent))
+        _clear_leftovers(path)
+        temporary = Path(tempfile.mkdtemp(prefix=_temporary_prefix(path, os.getpid()), dir=path.parent))
     except OSError as error:
         raise RunError(
             f"cannot write into {path.parent}: {error.strerror or error}. Choose a folder you may write to."
@@ -143,6 +146,34 @@ def recover_folder(path: str | Path) -> None:
             shutil.rmtree(retired, ignore_errors=True)
         else:
             os.replace(retired, path)
+
+
+def _temporary_prefix(path: Path, process: int) -> str:
+    """Temporary names say whose they are, so that those of a killed process can be told from those in use."""
+    return f"{_TEMPORARY_PREFIX}{path.name}-{process}-"
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed processes of this machine left of their attempts to write `path`: it may be gigabytes."""
+    pattern = re.compile(re.escape(f"{_TEMPORARY_PREFIX}{path.name}-") + r"(\d+)-[^-]+")
+    for entry in os.scandir(path.parent):
+        match = pattern.fullmatch(entry.name)
+        if match is None or _is_running(int(match[1])):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _retired(path: Path) -> Path:

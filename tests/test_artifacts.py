@@ -82,6 +82,18 @@ def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path: Path, delay: float
     process.communicate()
     recover_folder(path)
     assert (path / "a").read_text() == (path / "b").read_text() != ""
+    # What the killed process left unfinished goes with the next write.
+    with atomic_folder(path) as folder:
+        (folder / "a").write_text("new")
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_the_temporary_files_of_a_living_process_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with atomic_file(path) as outer:
+        write_text(path, "inner")
+        outer.write("outer")
+    assert path.read_text() == "outer"
 
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import json
 import sys
 from typing import Any
 
-from babyllama.cli.evaluate import add_model_arguments
+from babyllama.cli.evaluate import add_model_arguments, load
 
 ROWS = (
     ("completion", "accuracy", "sensible completions preferred"),
@@ -38,20 +38,13 @@ def run(args: argparse.Namespace) -> int:
     """Run all benchmarks on each model and print one table; a run keeps its numbers in evaluation/benchmark.json."""
     from babyllama.artifacts import write_json
     from babyllama.device import set_threads
-    from babyllama.evaluation.models import load_model
     from babyllama.evaluation.runner import results_folder
     from babyllama.evaluation.suite import BenchmarkSuite
 
     set_threads()
     reports: list[dict[str, Any]] = []
     for path in args.models:
-        loaded = load_model(
-            path,
-            args.device,
-            "bf16" if args.dtype == "bf16" else "fp32",
-            allow_pickle=args.allow_pickle,
-            trust_remote_code=args.trust_remote_code,
-        )
+        loaded = load(args, path)
         if not args.quiet:
             print(f"benchmarking {loaded.name} ...", file=sys.stderr, flush=True)
         report = BenchmarkSuite(loaded).run_all_benchmarks()

@@ -68,12 +68,24 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust-remote-code", action="store_true", help="run model code that comes with the model")
 
 
+def load(args: argparse.Namespace, path: str) -> LoadedModel:
+    """The model at `path`, as `add_model_arguments` says; `--dtype auto` holds it in fp32."""
+    from babyllama.evaluation.models import load_model
+
+    return load_model(
+        path,
+        args.device,
+        "bf16" if args.dtype == "bf16" else "fp32",
+        allow_pickle=args.allow_pickle,
+        trust_remote_code=args.trust_remote_code,
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Evaluate each model, print tables or JSON, and refresh the reports of runs."""
     from babyllama.device import set_threads
     from babyllama.evaluation.comparison import compare
     from babyllama.evaluation.locating import locate_model
-    from babyllama.evaluation.models import load_model
     from babyllama.evaluation.protocols import get_protocol
     from babyllama.evaluation.runner import check_tasks, run_evaluations
 
@@ -88,15 +100,9 @@ def run(args: argparse.Namespace) -> int:
     kept: list[dict[str, Any]] = []
     runs: list[RunPaths | None] = []
     for path in args.models:
-        loaded = load_model(
-            path,
-            args.device,
-            "bf16" if args.dtype == "bf16" else "fp32",
-            allow_pickle=args.allow_pickle,
-            trust_remote_code=args.trust_remote_code,
-        )
+        loaded = load(args, path)
         found: dict[str, Any] = {}
-        with progress_bars(quiet=args.quiet) as new_progress:
+        with ProgressBars(quiet=args.quiet) as new_progress:
             report = run_evaluations(
                 loaded,
                 tasks,
@@ -187,8 +193,8 @@ def show_comparison(comparison: dict[str, Any]) -> None:
     tables.make_console().print(tables.comparison_report(comparison))
 
 
-class progress_bars:
-    """A rich progress display on stderr: `with progress_bars() as new: callback = new("blimp")`."""
+class ProgressBars:
+    """A rich progress display on stderr: `with ProgressBars() as new: callback = new("blimp")`."""
 
     def __init__(self, *, quiet: bool) -> None:
         from rich.console import Console

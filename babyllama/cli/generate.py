@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from babyllama.cli.evaluate import add_model_arguments
+from babyllama.cli.evaluate import add_model_arguments, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the samples."""
     from babyllama.device import set_threads
-    from babyllama.evaluation import generate, load_model
+    from babyllama.evaluation import generate
 
     set_threads()
-    loaded = load_model(
-        args.model,
-        args.device,
-        "bf16" if args.dtype == "bf16" else "fp32",
-        allow_pickle=args.allow_pickle,
-        trust_remote_code=args.trust_remote_code,
-    )
+    loaded = load(args, args.model)
     samples = generate(
         loaded,
         args.prompt,

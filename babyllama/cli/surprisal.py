@@ -19,7 +19,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
-from babyllama.cli.evaluate import add_model_arguments
+from babyllama.cli.evaluate import add_model_arguments, load
 
 FORMATS = ("csv", "tsv", "jsonl")
 
@@ -43,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.artifacts import atomic_file
     from babyllama.device import set_threads
     from babyllama.errors import DataError
-    from babyllama.evaluation.models import load_model
     from babyllama.evaluation.surprisal import surprisal
 
     set_threads()
@@ -52,13 +51,7 @@ def run(args: argparse.Namespace) -> int:
     lines = list(_lines(args.text))
     if not any(line.strip() for line in lines):
         raise DataError(f"--text {args.text}: there is no text in it.")
-    loaded = load_model(
-        args.model,
-        args.device,
-        "bf16" if args.dtype == "bf16" else "fp32",
-        allow_pickle=args.allow_pickle,
-        trust_remote_code=args.trust_remote_code,
-    )
+    loaded = load(args, args.model)
     rows = surprisal(loaded, ["\n".join(lines)] if args.whole_text else lines)
     if args.output is None:
         _write(sys.stdout, rows, form)

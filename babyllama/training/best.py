@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from babyllama.training.parts import RunParts
 from babyllama.training.saving import save_model_folder
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import RunParts
 
 
 def best_folder(checkpoints: Path) -> Path:

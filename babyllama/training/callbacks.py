@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from babyllama.training.console import duration, note
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import RunParts
+from babyllama.training.parts import RunParts
 
 
 class StepControl(TrainerCallback):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -11,10 +11,8 @@ from babyllama.config import Config
 from babyllama.evaluation import LoadedModel, read_pairs, score_minimal_pairs
 from babyllama.evaluation.pairs import default_pair_folder
 from babyllama.training.console import note
+from babyllama.training.parts import RunParts
 from babyllama.training.rows_file import RowsFile
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import RunParts
 
 CURVE_COLUMNS = ("step", "words_seen", "tokens_seen", "pairs", "accuracy")
 """Columns of blimp_curve.csv."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from babyllama.device import Precision, describe_device
 from babyllama.training.console import duration, note, perplexity
 from babyllama.training.memory import peak_memory_bytes
+from babyllama.training.parts import RunParts
 from babyllama.training.throughput import flops_per_token, peak_flops
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import RunParts
 
 _MINUTE = 60.0
 

@@ -26,6 +26,7 @@ from babyllama.training.guards import LossGuard
 from babyllama.training.interruption import Interruption, TrainingInterrupted
 from babyllama.training.loss import LossOptions
 from babyllama.training.minimal_pairs import CURVE_COLUMNS, MinimalPairCurve
+from babyllama.training.parts import RunParts
 from babyllama.training.processes import process_index
 from babyllama.training.recorder import Recorder
 from babyllama.training.result import TrainingResult, say_result, training_result
@@ -34,7 +35,7 @@ from babyllama.training.saving import save_model_folder
 from babyllama.training.schedule import Schedule
 from babyllama.training.state import Clock, RunState
 from babyllama.training.trackers import finish_trackers, prepare_trackers
-from babyllama.training.trainer import LanguageModelTrainer, RunParts
+from babyllama.training.trainer import LanguageModelTrainer
 from babyllama.training.words_seen import WordCheckpoints
 
 

@@ -8,53 +8,20 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from babyllama.config import Config
 from babyllama.errors import CheckpointError, TrainingError
 from babyllama.training import checkpoints
-from babyllama.training.average import WeightAverage
-from babyllama.training.batches import BatchPlan, Blocks, evaluation_batches, training_loader
+from babyllama.training.batches import evaluation_batches, training_loader
 from babyllama.training.callbacks import StepControl
 from babyllama.training.console import perplexity
-from babyllama.training.guards import LossGuard
-from babyllama.training.interruption import Interruption
 from babyllama.training.optimizers import build_optimizer
-from babyllama.training.recorder import Recorder
-from babyllama.training.schedule import Schedule
-from babyllama.training.state import Clock, RunState
-
-
-@dataclass
-class RunParts:
-    """Objects of one run that the Trainer and its callbacks share."""
-
-    config: Config
-    plan: BatchPlan
-    schedule: Schedule
-    train_blocks: Blocks
-    eval_blocks: Blocks | None
-    eval_indices: list[int]
-    checkpoints: Path
-    state: RunState
-    clock: Clock
-    recorder: Recorder
-    guard: LossGuard
-    interruption: Interruption
-    compiled: bool = False
-    average: WeightAverage | None = None
-    step_tokens: int = 0
-    """Tokens of the current step, over all devices."""
-    step_words: int = 0
-    """Words of the current step, over all devices."""
-    tell: Callable[[dict[str, float]], None] = field(default=lambda values: None)
-    """Reports values to the trackers."""
+from babyllama.training.parts import RunParts
 
 
 class LanguageModelTrainer(Trainer):

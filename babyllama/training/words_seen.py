@@ -7,15 +7,13 @@ branch of its name (`chck_1M`, `chck_10M`, ...).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from babyllama.training.console import note
+from babyllama.training.parts import RunParts
 from babyllama.training.saving import save_model_folder
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import RunParts
 
 MILLION = 1_000_000
 SCHEDULE_MILLIONS = (*range(1, 10), *range(10, 100, 10), *range(100, 1001, 100))

@@ -193,9 +193,9 @@ class CausalScorer:
 
         Each beginning comes with a twin that goes on in another order, so that there is always a branch to get wrong.
         """
-        length = max(4, self.row_tokens // 8)
-        step = max(1, len(inputs) // 4)
-        starts = [sequence[:length] for sequence in sorted(inputs)[::step][:4]]
+        length = max(4, self.row_tokens // 16)
+        step = max(1, len(inputs) // 2)
+        starts = [sequence[:length] for sequence in sorted(inputs)[::step][:2]]
         twins = [start[: len(start) // 2] + start[len(start) // 2 :][::-1] for start in starts]
         sample = sorted({*starts, *twins})
         self.use_trees, self.use_head = False, False

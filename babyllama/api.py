@@ -63,7 +63,7 @@ def create_model(config: Config | PathLike, tokenizer: Any = None) -> PreTrained
 def train_model(config: Config | PathLike, **options: Any) -> Run:
     """Train `config` (a path or a Config); the run that comes back is accepted wherever a model is.
 
-    `options` are those of `babyllama.pipeline.train_run`: resume, overwrite, force, say.
+    `options` are those of `babyllama.pipeline.train_run`: resume, overwrite, force, quiet.
     """
     from babyllama.pipeline import train_run
 

@@ -25,7 +25,9 @@ from babyllama.artifacts import (
 )
 from babyllama.config import Config
 from babyllama.config.rendering import resolved_yaml
+from babyllama.device import choose_device, choose_precision, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
+from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
 from babyllama.runs import Run, check_folder, clear, run_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ Say = Callable[[str], None]
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -54,25 +60,37 @@ def train_run(
     resume: str | Path | None = None,
     overwrite: bool = False,
     force: bool = False,
-    say: Say = _say,
+    quiet: bool = False,
 ) -> Run:
     """Train `config` and return the run; a finished run of the same configuration and text is reused.
 
-    `resume` is None, "newest", or the path of a checkpoint. Raises RunError before anything is built when the run
-    folder is in the way, and the error of the stage that fails otherwise.
+    `resume` is None, "newest", or the path of a checkpoint; `quiet` keeps notes and progress off the console. Raises
+    RunError before anything is built when the run folder is in the way, and the error of the stage that fails
+    otherwise. Started by torchrun, every process runs this; the first one writes and speaks.
     """
+    first = process_index() == 0
+    say = _say if first and not quiet else _say_nothing
+    if process_count() > 1:
+        join_processes(choose_device(config.training.device))
     run = run_of(config)
     check_folder(run, config, resume=resume is not None, overwrite=overwrite, force=force)
     _check_writable(run.root)
+    if not first:
+        # The first process builds what is missing; the others then find it built.
+        wait_for_everyone()
     inputs = prepare_inputs(config, say=say)
+    if first:
+        wait_for_everyone()
     fingerprints = _fingerprints(inputs)
     if run.root.exists() and not overwrite and run.paths.run.is_file():
         _check_same_text(run, fingerprints, force=force)
         if run.finished:
             say(f"{run}: up to date, reused (--overwrite trains it again)")
             return run
-    _train(config, run, inputs, fingerprints, resume=resume, overwrite=overwrite, say=say)
-    after_training(run, config, say=say)
+    wait_for_everyone()
+    _train(config, run, inputs, fingerprints, resume=resume, overwrite=overwrite, quiet=quiet, say=say)
+    if first:
+        after_training(run, config, say=say)
     return run
 
 
@@ -84,7 +102,8 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     if config.mixing:
         from babyllama.corpus.mixing import mix
 
-        mix(config)
+        report = mix(config)
+        say(f"{report.train}: up to date, reused" if report.reused else report.table())
     data = config.data
     train_files = corpus_files(data.train_path, key="data.train_path")
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
@@ -132,13 +151,13 @@ def _train(
     *,
     resume: str | Path | None,
     overwrite: bool,
+    quiet: bool,
     say: Say,
 ) -> None:
     """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
     import numpy
 
     from babyllama.architectures import build_model
-    from babyllama.device import choose_device, choose_precision, describe_device, set_threads
     from babyllama.tokenizer import load_tokenizer
     from babyllama.training import train
 
@@ -153,15 +172,16 @@ def _train(
         say(f"warning: {precision.warning}")
     say(f"{describe_device(device)}, {threads} threads; precision {precision.name} ({precision.note})")
 
-    if overwrite:
-        clear(run)
     paths = run.paths
-    info = _run_info(config, inputs, fingerprints, paths)
+    info = _run_info(config, inputs, fingerprints, paths, kept=not overwrite)
     info |= {"device": describe_device(device), "precision": precision.name, "threads": threads}
-    if _is_main_process():
+    if process_index() == 0:
+        if overwrite:
+            clear(run)
         write_text(paths.config, resolved_yaml(config))
         write_json(paths.run, info)
         numpy.save(paths.token_counts, inputs.train.token_counts)
+    wait_for_everyone()
     train(
         config,
         model=model,
@@ -170,14 +190,12 @@ def _train(
         eval_dataset=inputs.eval,
         paths=paths,
         resume=resume,
-        run_info=info,
+        run_info={**info, "quiet": quiet},
     )
 
 
 def after_training(run: Run, config: Config, *, say: Say = _say) -> None:
     """The evaluations the configuration asks for, then plots and card."""
-    if not _is_main_process():
-        return
     if config.evaluation.tasks:
         from babyllama.evaluation import run_evaluations
 
@@ -200,13 +218,15 @@ def refresh_reports(paths: RunPaths) -> None:
     write_card(paths)
 
 
-def _run_info(config: Config, inputs: Inputs, fingerprints: dict[str, str], paths: RunPaths) -> dict[str, Any]:
-    """run.json; a resumed run keeps what was decided when it began (micro-batch, compilation, tracker id)."""
-    kept = read_json(paths.run) if paths.run.is_file() else {}
+def _run_info(
+    config: Config, inputs: Inputs, fingerprints: dict[str, str], paths: RunPaths, *, kept: bool
+) -> dict[str, Any]:
+    """run.json; with `kept`, what was decided when the run began (micro-batch, compilation, tracker id) stays."""
+    before = read_json(paths.run) if kept and paths.run.is_file() else {}
     return {
-        **kept,
+        **before,
         "name": config.model.name,
-        "started": kept.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
         "seed": config.training.seed,
         "synthetic": inputs.synthetic,
@@ -238,8 +258,3 @@ def _check_writable(folder: Path) -> None:
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise RunError(f"logging.output_dir: cannot write into {parent}; choose a folder you may write to.")
-
-
-def _is_main_process() -> bool:
-    """Is this the process that writes files (the only one, unless torchrun started several)?"""
-    return int(os.environ.get("RANK", "0")) == 0

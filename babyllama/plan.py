@@ -165,13 +165,13 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     if counted is not None:
         return counted, f"{text}, {counted:,} tokens (counted when it was packed)"
     try:
-        tokens = _estimated(config, files, size)
+        estimate = _estimated(config, files, size)
     except BabyLlamaError as error:
         return None, f"{text}; a sample cannot be read: {error}"
-    if tokens is None:
+    if estimate is None:
         tokens = round(size * _TOKENS_PER["bytes"])
         return tokens, f"{text}, about {tokens:,} tokens ({_BYTES_PER_TOKEN} bytes per token assumed)"
-    return tokens, f"{text}, about {tokens:,} tokens ({size / max(1, tokens):.2f} bytes per token in a sample)"
+    return estimate, f"{text}, about {estimate:,} tokens ({size / max(1, estimate):.2f} bytes per token in a sample)"
 
 
 def _counted(config: Config) -> int | None:

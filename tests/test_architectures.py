@@ -67,11 +67,11 @@ def test_every_key_reaches_the_hugging_face_configuration() -> None:
         built = build_config(tiny(kind, **common, **drops), vocab_size=50, seq_length=8)
         assert {key: getattr(built, key) for key in drops} == drops
         assert built.n_inner == 40
-    for built in (llama, built):
-        assert (built.hidden_size, built.num_hidden_layers, built.num_attention_heads) == (32, 2, 4)
-        assert (built.vocab_size, built.max_position_embeddings, built.initializer_range) == (50, 64, 0.03)
-        assert (built.pad_token_id, built.bos_token_id, built.eos_token_id) == (0, 1, 2)
-        assert built.tie_word_embeddings
+    for found in (llama, built):
+        assert (found.hidden_size, found.num_hidden_layers, found.num_attention_heads) == (32, 2, 4)
+        assert (found.vocab_size, found.max_position_embeddings, found.initializer_range) == (50, 64, 0.03)
+        assert (found.pad_token_id, found.bos_token_id, found.eos_token_id) == (0, 1, 2)
+        assert found.tie_word_embeddings
 
 
 @pytest.mark.parametrize(("kind", "width"), [("Llama", 128), ("GPT2", 128), ("GPTJ", 128)])

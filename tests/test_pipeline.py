@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy
@@ -19,7 +21,26 @@ from babyllama.reporting import write_card
 
 pytestmark = [pytest.mark.integration]
 
-WORDS = "the a small big cat dog bird sees hears likes runs sleeps and then happily slowly one day".split()
+WORDS = [
+    "the",
+    "a",
+    "small",
+    "big",
+    "cat",
+    "dog",
+    "bird",
+    "sees",
+    "hears",
+    "likes",
+    "runs",
+    "sleeps",
+    "and",
+    "then",
+    "happily",
+    "slowly",
+    "one",
+    "day",
+]
 
 
 @pytest.fixture
@@ -189,6 +210,20 @@ def test_shipped_configurations_plan_without_their_inputs(
     assert (result.steps is not None) == (load_config(path).mixing is not None), "a budget tells the steps"
     assert f"{result.parameters['total']:,} parameters" in text
     assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_run(world: Path, repository: Path) -> None:
+    """`torchrun train.py` in a fresh folder: one process prepares and writes, and the run is a finished one."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(repository / "train.py"), "--config", "c.yaml", "--batch-size", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("packed train text") == 1, "one process speaks"
+    assert "4 sequences x 1 accumulation x 2 devices = 8 sequences" in done.stderr
+    paths = RunPaths(world / "models" / "tiny")
+    assert paths.card.is_file()
+    assert read_json(paths.metrics)["devices"] == 2
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ pytestmark = pytest.mark.unit
 
 # fmt: off
 ROOMS = [
-    "errors", "artifacts", "config", "device", "corpus", "tokenizer", "dataset", "architectures", "evaluation",
+    "errors", "artifacts", "config", "device", "processes", "corpus", "tokenizer", "dataset", "architectures", "evaluation",
     "training", "reporting", "runs", "plan", "pipeline", "studies", "api", "cli", "__main__",
 ]
 # fmt: on
-LIGHT = {"errors", "artifacts", "config", "cli", "architectures", "runs"}
+LIGHT = {"errors", "artifacts", "config", "device", "processes", "cli", "architectures", "runs", "plan", "pipeline"}
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
 
 

@@ -37,9 +37,12 @@ def run(args: argparse.Namespace) -> int:
     say = (lambda text: None) if args.quiet else (lambda text: print(text, file=sys.stderr, flush=True))
 
     say("== 1/4 synthetic text ==")
-    synthesize(Path(args.data))
+    text = synthesize(Path(args.data))
+    say(
+        f"{text.words:,} words in {text.documents:,} documents, " + ("up to date, reused" if text.reused else "written")
+    )
     say("== 2/4 training ==")
-    finished = train_run(load_config(args.config), say=say)
+    finished = train_run(load_config(args.config), quiet=args.quiet)
     say("== 3/4 scores ==")
     pairs = Path(args.data) / "blimp_synthetic"
     results = _evaluate(finished.paths, pairs, say)

@@ -67,9 +67,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from babyllama.pipeline import train_run
 
-    quiet = {"say": lambda text: None} if args.quiet else {}
     finished = train_run(
-        config, resume=args.resume_from_checkpoint, overwrite=args.overwrite, force=args.force, **quiet
+        config, resume=args.resume_from_checkpoint, overwrite=args.overwrite, force=args.force, quiet=args.quiet
     )
     if not args.quiet:
         print(f"\nevaluate it:  babyllama evaluate {finished}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from babyllama.artifacts import RunPaths, read_json, write_json
-from babyllama.training.processes import process_index
+from babyllama.processes import process_index
 
 _KEY = "decisions"
 

@@ -14,14 +14,15 @@ from babyllama.artifacts import RunPaths
 from babyllama.config import Config
 from babyllama.device import choose_device, choose_precision
 from babyllama.errors import ConfigError, RunError
+from babyllama.processes import join_processes
 from babyllama.training import checkpoints, micro_batch
 from babyllama.training.batches import Blocks
 from babyllama.training.console import note
 from babyllama.training.decisions import Decisions
 from babyllama.training.memory import is_out_of_memory, out_of_memory
-from babyllama.training.processes import join_processes, refuse_untested_sharding
 from babyllama.training.result import TrainingResult
 from babyllama.training.session import Job, run_session
+from babyllama.training.sharding import refuse_untested_sharding
 
 Resume = Literal["newest"] | str | Path | None
 

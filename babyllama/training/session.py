@@ -14,6 +14,7 @@ from babyllama.config import Config
 from babyllama.dataset import sample_blocks
 from babyllama.device import Precision
 from babyllama.errors import TrainingError
+from babyllama.processes import process_index
 from babyllama.training import checkpoints, compiling, micro_batch
 from babyllama.training.arguments import batch_plan, training_arguments
 from babyllama.training.average import WeightAverage
@@ -27,7 +28,6 @@ from babyllama.training.interruption import Interruption, TrainingInterrupted
 from babyllama.training.loss import LossOptions
 from babyllama.training.minimal_pairs import CURVE_COLUMNS, MinimalPairCurve
 from babyllama.training.parts import RunParts
-from babyllama.training.processes import process_index
 from babyllama.training.recorder import Recorder
 from babyllama.training.result import TrainingResult, say_result, training_result
 from babyllama.training.rows_file import RowsFile

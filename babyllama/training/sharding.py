@@ -1,33 +1,11 @@
-"""How many processes train together, as their launcher (torchrun, accelerate, SLURM) tells each of them."""
+"""What cannot be used yet when the model is sharded over processes."""
 
 from __future__ import annotations
 
 import os
 
-import torch
-
 from babyllama.config import Config
 from babyllama.errors import ConfigError
-
-
-def process_count() -> int:
-    """Processes of the run, over all nodes."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
-
-
-def process_index() -> int:
-    """Number of this process, from 0."""
-    return int(os.environ.get("RANK") or 0)
-
-
-def join_processes(device: torch.device) -> int:
-    """Connect to the other processes, if a launcher started any; returns how many there are."""
-    count = process_count()
-    if count > 1:
-        from accelerate import PartialState
-
-        PartialState(cpu=device.type == "cpu", backend="gloo" if device.type == "cpu" else None)
-    return count
 
 
 def refuse_untested_sharding(config: Config) -> None:

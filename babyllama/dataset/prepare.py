@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -99,7 +98,11 @@ def prepare_dataset(
                 "sizes": {file.name: file.stat().st_size for file in temporary.iterdir()},
             }
             Manifest("dataset", inputs=inputs, settings=settings, outputs=outputs).write(temporary)
-    say(f"packed {split} text: {PackedDataset(folder)}")
+    packed = PackedDataset(folder)
+    say(
+        f"packed {split} text {folder}: {len(packed):,} blocks of {data.seq_length}, {packed.num_tokens:,} tokens, "
+        f"{packed.num_words:,} words, {packed.num_documents:,} documents"
+    )
     return folder
 
 
@@ -137,7 +140,7 @@ def _damage(folder: Path, manifest: Manifest) -> str | None:
 
 @contextlib.contextmanager
 def _sole_builder(folder: Path) -> Iterator[None]:
-    """Let one process at a time build `folder`; the others wait and then find it built. Clears what a kill left over."""
+    """Let one process at a time build `folder`; the others wait and then find it built."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
@@ -146,6 +149,4 @@ def _sole_builder(folder: Path) -> Iterator[None]:
         return
     with (folder.parent / f".lock-{folder.name}").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for leftover in folder.parent.glob(f".tmp-{folder.name}-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         yield

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from babyllama.artifacts import (
     RunPaths,
+    atomic_file,
     fingerprint_value,
     package_versions,
     read_json,
@@ -28,7 +29,7 @@ from babyllama.config.rendering import resolved_yaml
 from babyllama.device import choose_device, choose_precision, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
-from babyllama.runs import Run, check_folder, clear, run_of
+from babyllama.runs import Run, check_folder, clear, is_finished_with, run_of
 
 if TYPE_CHECKING:
     from babyllama.dataset import PackedDataset
@@ -82,15 +83,19 @@ def train_run(
     if first:
         wait_for_everyone()
     fingerprints = _fingerprints(inputs)
-    if run.root.exists() and not overwrite and run.paths.run.is_file():
-        _check_same_text(run, fingerprints, force=force)
-        if run.finished:
+    if not overwrite and run.paths.run.is_file():
+        same_text = _same_text(run, fingerprints, forced=force and resume is not None)
+        if same_text and is_finished_with(run, config):
             say(f"{run}: up to date, reused (--overwrite trains it again)")
+            if first:
+                after_training(run, config, say=say)
             return run
+    _check_evaluations(config)
     wait_for_everyone()
     _train(config, run, inputs, fingerprints, resume=resume, overwrite=overwrite, quiet=quiet, say=say)
     if first:
         after_training(run, config, say=say)
+        say(f"model, tokenizer and card: {run.paths.final}")
     return run
 
 
@@ -180,7 +185,8 @@ def _train(
             clear(run)
         write_text(paths.config, resolved_yaml(config))
         write_json(paths.run, info)
-        numpy.save(paths.token_counts, inputs.train.token_counts)
+        with atomic_file(paths.token_counts, "wb") as handle:
+            numpy.save(handle, inputs.train.token_counts)
     wait_for_everyone()
     train(
         config,
@@ -195,19 +201,37 @@ def _train(
 
 
 def after_training(run: Run, config: Config, *, say: Say = _say) -> None:
-    """The evaluations the configuration asks for, then plots and card."""
-    if config.evaluation.tasks:
+    """Card and plots, and those evaluations the configuration asks for whose results are not there yet."""
+    from babyllama.reporting import read_run
+
+    if not run.paths.card.is_file():
+        refresh_reports(run.paths)
+    found = read_run(run.paths)
+    done = {*found.evaluations, *(["blimp"] if found.minimal_pairs else [])}
+    missing = [task for task in config.evaluation.tasks if task not in done]
+    if missing:
         from babyllama.evaluation import run_evaluations
 
         run_evaluations(
-            str(run),
-            config.evaluation.tasks,
+            run.root,
+            missing,
             protocol=config.evaluation.protocol,
             blimp_data=config.evaluation.blimp_data,
             pairs_per_paradigm=config.evaluation.pairs_per_paradigm,
+            device=config.training.device,
+            seed=config.training.seed,
+            note=say,
         )
-    refresh_reports(run.paths)
-    say(f"model, tokenizer and card: {run.paths.final}")
+        refresh_reports(run.paths)
+
+
+def _check_evaluations(config: Config) -> None:
+    """Find out before training, not after, that the minimal pairs it ends with cannot be read."""
+    if "blimp" in config.evaluation.tasks:
+        from babyllama.evaluation import read_pairs
+        from babyllama.evaluation.pairs import default_pair_folder
+
+        read_pairs(config.evaluation.blimp_data or default_pair_folder())
 
 
 def refresh_reports(paths: RunPaths) -> None:
@@ -241,14 +265,16 @@ def _fingerprints(inputs: Inputs) -> dict[str, str]:
     return found | ({"eval": inputs.eval.manifest.inputs["text"]} if inputs.eval else {})
 
 
-def _check_same_text(run: Run, fingerprints: dict[str, str], *, force: bool) -> None:
+def _same_text(run: Run, fingerprints: dict[str, str], *, forced: bool) -> bool:
+    """Was `run` trained on these inputs? RunError when not, unless a resume is `forced` onto them."""
     before = read_json(run.paths.run).get("fingerprints", {})
     changed = [name for name, value in fingerprints.items() if before.get(name) != value]
-    if changed and not force:
+    if changed and not forced:
         raise RunError(
             f"{run} was trained on other inputs (changed since: {', '.join(changed)}): "
             "--overwrite trains it again, model.name=... keeps both."
         )
+    return not changed
 
 
 def _check_writable(folder: Path) -> None:

@@ -5,18 +5,21 @@ Inputs that do not exist yet are marked so, and their numbers are taken from the
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from babyllama.architectures import family, parameter_counts
-from babyllama.artifacts import Manifest
+from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config, ModelSection
 from babyllama.corpus.budget import parse_amount
 from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
-from babyllama.errors import BabyLlamaError, DataError
+from babyllama.errors import BabyLlamaError, DataError, TokenizerError
 from babyllama.runs import run_of
+from babyllama.training.arguments import batch_plan
+from babyllama.training.schedule import Schedule
 
 _SAMPLE_BYTES = 1_000_000
 _BYTES_PER_TOKEN = 3.9
@@ -37,14 +40,6 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
 
 
-def accumulation_steps(config: Config, devices: int = 1) -> int:
-    """Micro-batches per optimizer step and device."""
-    training = config.training
-    if training.effective_batch_size is None or training.batch_size == "auto":
-        return training.gradient_accumulation_steps
-    return max(1, training.effective_batch_size // (training.batch_size * devices))
-
-
 def plan(config: Config) -> Plan:
     """The plan of `config` on this machine."""
     vocab_size, tokenizer_line = vocabulary(config)
@@ -54,13 +49,20 @@ def plan(config: Config) -> Plan:
     device = choose_device(config.training.device)
     precision = choose_precision(config.training, device)
 
-    micro = config.training.batch_size
-    accumulation = accumulation_steps(config)
-    sequences = config.training.effective_batch_size or (1 if micro == "auto" else micro) * accumulation
-    length = config.data.seq_length
-    steps = config.training.max_steps
-    if steps is None and tokens is not None:
-        steps = math.ceil(math.ceil(math.ceil(tokens / length) / sequences) * config.training.num_epochs)
+    micro, length = config.training.batch_size, config.data.seq_length
+    batches = batch_plan(
+        config,
+        num_blocks=math.ceil((tokens or 1) / length),
+        devices=1,
+        # `auto` divides the effective batch, whatever fits.
+        micro_batch=config.training.effective_batch_size if micro == "auto" else None,
+    )
+    sequences, epochs = batches.blocks_per_step, config.training.num_epochs
+    steps, seen = config.training.max_steps, None
+    if steps is not None:
+        seen = steps * sequences * length
+    elif tokens is not None:
+        steps, seen = batches.total_steps(epochs, None), round(tokens * epochs)
 
     result = Plan(counts, vocab_size, tokens, sequences, steps)
     total = counts["total"]
@@ -76,21 +78,16 @@ def plan(config: Config) -> Plan:
     )
     add(f"tokenizer   {tokenizer_line}")
     add(f"text        {text_line}")
-    seen = None if steps is None else steps * sequences * length
     if tokens is not None:
         add(f"            {tokens / total:.2f} tokens per parameter in one epoch of the text")
-    shown = "as many as fit" if micro == "auto" else f"{micro:,}"
-    add(
-        f"batch       {shown} sequences x {'?' if micro == 'auto' else accumulation} accumulation x 1 device = "
-        f"{sequences:,} sequences x {length:,} = {sequences * length:,} tokens per step"
-    )
+    if micro == "auto":
+        add(f"batch       {sequences:,} sequences x {length:,} = {sequences * length:,} tokens per step, split as fits")
+    else:
+        add(f"batch       {batches.describe()}")
     if steps is not None and seen is not None:
-        add(f"steps       {steps:,} ({config.training.num_epochs:g} epochs), {seen:,} tokens seen")
-        if config.training.warmup_steps >= steps:
-            result.warnings.append(
-                f"training.warmup_steps ({config.training.warmup_steps:,}) is not shorter than the run ({steps:,} steps): "
-                "the learning rate never reaches its peak"
-            )
+        add(f"steps       {steps:,}, {seen:,} tokens seen")
+        warning = Schedule.from_config(config, steps).warning()
+        result.warnings.extend([warning] if warning else [])
     else:
         add("steps       known when the text is there")
     memory = memory_estimate(config, counts, vocab_size, 1 if micro == "auto" else micro, precision.name)
@@ -136,12 +133,16 @@ def memory_estimate(
 
 def vocabulary(config: Config) -> tuple[int, str]:
     """(entries, the line that says where they come from)."""
-    from babyllama.tokenizer import load_fast
+    from babyllama.tokenizer import find_tokenizer, load_fast, load_tokenizer
 
     path = config.data.tokenizer_path
-    if Path(path).exists():
+    if find_tokenizer(path) is not None:
         count = load_fast(path).get_vocab_size()
         return config.model.vocab_size or count, f"{path}, {count:,} entries"
+    if config.tokenizer is None and not path.startswith((".", "/")) and not path.endswith(".json"):
+        with contextlib.suppress(TokenizerError):
+            count = len(load_tokenizer(path))
+            return config.model.vocab_size or count, f"{path} from the Hub, {count:,} entries"
     asked = config.tokenizer.vocab_size if config.tokenizer else 16000
     how = "train does it" if config.tokenizer else "train_tokenizer.py makes it"
     return config.model.vocab_size or asked, f"{path}, not there yet ({how}); counted with {asked:,} entries"
@@ -161,7 +162,7 @@ def _tokens(config: Config) -> tuple[int | None, str]:
         return None, f"{path}, not there yet"
     size = sum(file.stat().st_size for file in files)
     text = f"{path}, {len(files)} file(s), {_size(size)}"
-    counted = _counted(config)
+    counted = _counted(config, files)
     if counted is not None:
         return counted, f"{text}, {counted:,} tokens (counted when it was packed)"
     try:
@@ -174,13 +175,17 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     return estimate, f"{text}, about {estimate:,} tokens ({size / max(1, estimate):.2f} bytes per token in a sample)"
 
 
-def _counted(config: Config) -> int | None:
-    """Tokens of the packed text, if it was packed with this tokenizer before."""
+def _counted(config: Config, files: list[Path]) -> int | None:
+    """Tokens of the packed text, if it was packed with this tokenizer and no file has changed since."""
     from babyllama.dataset import packed_folder
-    from babyllama.tokenizer import tokenizer_fingerprint
+    from babyllama.tokenizer import find_tokenizer, tokenizer_fingerprint
 
-    manifest = Manifest.read(packed_folder(config.data, "train"))
-    if manifest is None or not Path(config.data.tokenizer_path).exists():
+    folder = packed_folder(config.data, "train")
+    manifest = Manifest.read(folder)
+    if manifest is None or find_tokenizer(config.data.tokenizer_path) is None:
+        return None
+    packed_at = (folder / MANIFEST_NAME).stat().st_mtime_ns
+    if any(file.stat().st_mtime_ns > packed_at for file in files):
         return None
     same = manifest.inputs.get("tokenizer") == tokenizer_fingerprint(config.data.tokenizer_path)
     return manifest.outputs["tokens"] if same else None
@@ -188,9 +193,9 @@ def _counted(config: Config) -> int | None:
 
 def _estimated(config: Config, files: list[Path], size: int) -> int | None:
     """Tokens of `size` bytes of text, from a sample of its documents with their marks; None without a tokenizer."""
-    from babyllama.tokenizer import load_fast
+    from babyllama.tokenizer import find_tokenizer, load_fast
 
-    if not Path(config.data.tokenizer_path).exists():
+    if find_tokenizer(config.data.tokenizer_path) is None:
         return None
     sample, read = [], 0
     for document in read_documents(files, errors=config.data.errors):

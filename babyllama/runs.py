@@ -73,15 +73,19 @@ def differences(old: Config, new: Config) -> list[str]:
 def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, force: bool) -> None:
     """Raise RunError when training `config` would lose what lies in the folder of `run`.
 
-    A finished run of the same configuration passes: the caller reuses it.
+    A finished run of the same configuration passes: the caller reuses it. Only a run is ever overwritten.
     """
-    if not run.root.exists() or overwrite:
+    if resume and overwrite:
+        raise RunError("--resume_from_checkpoint goes on with a run and --overwrite removes it: give one of the two.")
+    if run.root.is_symlink() or (run.root.exists() and not run.root.is_dir()):
+        raise RunError(f"{run.root} is a file or a link, and a run is a folder of its own; choose another model.name.")
+    if not run.root.exists():
         return
-    if not run.root.is_dir():
-        raise RunError(f"{run.root} is a file, and a run is a folder; choose another model.name.")
-    if not run.paths.config.is_file():
+    if not run.paths.config.is_file() and not run.paths.run.is_file():
         if any(run.root.iterdir()):
             raise RunError(f"{run.root} holds files that are not a run; choose another model.name or move them away.")
+        return
+    if overwrite:
         return
     try:
         changed = differences(run.config, config)
@@ -98,6 +102,11 @@ def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, for
             f"{run.root} holds an unfinished run of this configuration: --resume_from_checkpoint goes on with it, "
             "--overwrite starts anew."
         )
+
+
+def is_finished_with(run: Run, config: Config) -> bool:
+    """Has `run` ended, and was it made with `config`?"""
+    return run.finished and not differences(run.config, config)
 
 
 def clear(run: Run) -> None:

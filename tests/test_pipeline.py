@@ -212,6 +212,57 @@ def test_shipped_configurations_plan_without_their_inputs(
     assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
 
 
+def test_overwrite_replaces_runs_only(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    thesis = world / "models" / "tiny" / "thesis.tex"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    assert "not a run" in errors(capsys, "--overwrite")
+    assert thesis.read_text() == "years of work"
+    assert "give one of the two" in errors(capsys, "--overwrite", "--resume_from_checkpoint")
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_completed_and_extended_on_request(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Card and evaluations that are missing are made; --force with more epochs goes on instead of reusing."""
+    paths = train_run(load_config("c.yaml")).paths
+    first = read_json(paths.metrics)["steps"]
+    paths.card.unlink()
+    assert main(["train", "--config", "c.yaml", "evaluation.tasks=[perplexity]"]) == 0
+    assert "up to date, reused" in capsys.readouterr().err
+    assert read_json(paths.evaluation / "perplexity.json")["perplexity"] > 1
+    assert "held-out perplexity" in paths.card.read_text()
+
+    assert "training.num_epochs" in errors(capsys, "--num-epochs", "3", "--resume_from_checkpoint")
+    assert main(["train", "--config", "c.yaml", "--num-epochs", "3", "--resume_from_checkpoint", "--force"]) == 0
+    assert read_json(paths.metrics)["steps"] == first * 3 // 2
+
+
+def test_minimal_pairs_that_are_not_there_are_missed_before_training(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors(capsys, "evaluation.tasks=[blimp]", "evaluation.blimp_data=./nowhere")
+    assert not (world / "models" / "tiny").exists()
+
+
+@pytest.mark.slow
+def test_quickstart_runs_reuses_and_resumes(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["quickstart", "--config", "c.yaml", "--num-tokens", "3000"]
+    assert main(command) == 0
+    output = capsys.readouterr()
+    assert "of a unigram model" in output.out
+    assert "minimal pairs, 4,000" in output.out
+    assert main(command) == 0
+    again = capsys.readouterr()
+    assert again.err.count("up to date, reused") == 6, "text, tokenizer, both packed texts, run, scores"
+    # Left behind by a kill before the end: the run goes on instead of asking for a flag quickstart does not have.
+    (world / "models" / "tiny" / "training_metrics.json").unlink()
+    assert main(command) == 0
+    # Another configuration replaces the run.
+    (world / "c.yaml").write_text((world / "c.yaml").read_text().replace("lr: 0.01", "lr: 0.02"))
+    assert main(command) == 0
+    assert "quickstart replaces its own run" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_two_processes_share_one_run(world: Path, repository: Path) -> None:
     """`torchrun train.py` in a fresh folder: one process prepares and writes, and the run is a finished one."""

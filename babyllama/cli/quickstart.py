@@ -9,19 +9,33 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, fingerprint_files
-from babyllama.errors import ConfigError
+from babyllama.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from babyllama.config import Config
+    from babyllama.runs import Run
 
 PROMPTS = ("Long ago, in a land far away,", "One day", "The next morning")
-TASKS = ("perplexity", "blimp")
+RESULTS = {"perplexity": "perplexity.json", "blimp": "blimp_synthetic.json"}
+"""Task -> the file its results go to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the configuration and the data lie."""
     parser.add_argument("--config", default="config/quickstart.yaml", metavar="YAML", help="default: %(default)s")
-    parser.add_argument("--data", default="data", metavar="DIR", help="parent of the text; default: %(default)s")
+    parser.add_argument(
+        "--data",
+        "--output-dir",
+        default="data/quickstart",
+        metavar="DIR",
+        help="parent of the text; default: %(default)s",
+    )
+    parser.add_argument(
+        "--num-tokens", type=int, default=500_000, metavar="N", help="words of text; default: %(default)s"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     import babyllama.architectures  # noqa: F401  (its families register themselves for the configuration check)
     from babyllama.config import load_config
     from babyllama.corpus.synthetic import synthesize
-    from babyllama.pipeline import train_run
 
     if not Path(args.config).is_file():
         raise ConfigError(f"{args.config} is not here: run quickstart in a checkout of BabyLlama, or name a --config.")
@@ -37,39 +50,67 @@ def run(args: argparse.Namespace) -> int:
     say = (lambda text: None) if args.quiet else (lambda text: print(text, file=sys.stderr, flush=True))
 
     say("== 1/4 synthetic text ==")
-    text = synthesize(Path(args.data))
+    text = synthesize(Path(args.data), num_words=args.num_tokens)
     say(
         f"{text.words:,} words in {text.documents:,} documents, " + ("up to date, reused" if text.reused else "written")
     )
     say("== 2/4 training ==")
-    finished = train_run(load_config(args.config), quiet=args.quiet)
+    config = load_config(args.config, [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"])
+    finished = _train(config, quiet=args.quiet, say=say)
     say("== 3/4 scores ==")
-    pairs = Path(args.data) / "blimp_synthetic"
-    results = _evaluate(finished.paths, pairs, say)
+    results = _evaluate(finished.paths, text.pairs, text.dev, say)
     say("== 4/4 three samples ==")
     _print_samples(finished.paths)
     _print_table(finished.paths, results, time.monotonic() - began)
     return 0
 
 
-def _evaluate(paths: RunPaths, pairs: Path, say: Any) -> dict[str, Any]:
-    """Perplexity and accuracy on the synthetic pairs, kept from the last call when model and pairs are the same."""
+def _train(config: Config, *, quiet: bool, say: Any) -> Run:
+    """Train, or go on after an interruption. A run of another configuration or text is replaced: it is quickstart's own."""
+    from babyllama.pipeline import train_run
+    from babyllama.runs import run_of
+
+    interrupted = run_of(config).root.exists()
+    try:
+        return train_run(config, resume="newest" if interrupted else None, quiet=quiet)
+    except RunError as error:
+        if not run_of(config).paths.config.is_file():
+            raise
+        say(f"{error}\nquickstart replaces its own run")
+        return train_run(config, overwrite=True, quiet=quiet)
+
+
+def _evaluate(paths: RunPaths, pairs: Path, dev: Path, say: Any) -> dict[str, Any]:
+    """Perplexity and accuracy on the synthetic pairs, kept from the last call when model, text and pairs are the same."""
     from babyllama.evaluation import run_evaluations
     from babyllama.pipeline import refresh_reports
     from babyllama.reporting import read_run
 
     inputs = {
         "model": fingerprint_file(paths.final / "model.safetensors"),
+        "text": fingerprint_file(dev),
         "pairs": fingerprint_files(sorted(pairs.glob("*.jsonl"))),
     }
+    settings: dict[str, Any] = {"tasks": list(RESULTS)}
     kept = Manifest.read(paths.evaluation / MANIFEST_NAME)
-    if kept is not None and kept.stale_reason(inputs, {"tasks": TASKS}) is None:
+    if (
+        kept is not None
+        and kept.stale_reason(inputs, settings) is None
+        and kept.outputs.get("results") == _fingerprint_of_results(paths)
+    ):
         say("scores: up to date, reused")
     else:
-        run_evaluations(paths.root, TASKS, blimp_data=pairs, note=say)
-        Manifest("evaluation", inputs, {"tasks": list(TASKS)}).write(paths.evaluation)
+        run_evaluations(paths.root, list(RESULTS), blimp_data=pairs, note=say)
+        outputs = {"results": _fingerprint_of_results(paths)}
+        Manifest("evaluation", inputs, settings, outputs).write(paths.evaluation)
         refresh_reports(paths)
     return read_run(paths).evaluations
+
+
+def _fingerprint_of_results(paths: RunPaths) -> str | None:
+    """Of the result files; None when one is missing. A later `evaluate` with other arguments writes other results."""
+    files = [paths.evaluation / name for name in RESULTS.values()]
+    return fingerprint_files(files) if all(file.is_file() for file in files) else None
 
 
 def _print_samples(paths: RunPaths) -> None:

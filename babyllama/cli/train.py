@@ -84,7 +84,8 @@ def _flags(args: argparse.Namespace) -> list[tuple[str, str, object]]:
     for flag, key in FLAGS.items():
         text = getattr(args, flag.replace("-", "_"))
         if text is not None:
-            found.append((f"--{flag}", key, parse_value(text, f"--{flag} {text}")))
+            value = text if flag == "model-name" else parse_value(text, f"--{flag} {text}")
+            found.append((f"--{flag}", key, value))
     for flag, key in SWITCHES.items():
         value = getattr(args, flag.replace("-", "_"))
         if value is not None:

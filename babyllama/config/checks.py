@@ -88,6 +88,8 @@ def _data(config: Config) -> Iterator[Finding]:
         yield "data.random_offset", "shifts the cuts of packing: concat; best_fit has none to shift"
     if config.data.seq_length < 2:
         yield "data.seq_length", "must be at least 2: each token is predicted from the ones before it"
+    if "perplexity" in config.evaluation.tasks and config.data.eval_path is None:
+        yield "evaluation.tasks", "perplexity needs data.eval_path, the text it is measured on"
     mixing = config.mixing
     if mixing is None:
         return

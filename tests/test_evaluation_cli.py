@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,43 @@ def test_another_protocol_is_another_result(world: Path) -> None:
     assert main([*arguments, "--protocol", "minicons"]) == 0
     assert (kept / "blimp_synthetic.json").read_text() == before
     assert json.loads((kept / "blimp_synthetic_minicons.json").read_text())["protocol"] == "minicons"
-    assert "`blimp_synthetic_minicons`, protocol `minicons`" in (world / "models" / "A" / "modelcard.md").read_text()
+    assert "minimal pairs blimp_synthetic; protocol `minicons`" in (world / "models" / "A" / "modelcard.md").read_text()
+
+
+def test_another_text_is_another_result(world: Path) -> None:
+    (world / "other").mkdir()
+    (world / "other" / "stories.txt").write_text(TEXT[0], encoding="utf-8")
+    arguments = ["evaluate", "models/A", "--tasks", "perplexity", "--quiet", "--device", "cpu"]
+    kept = world / "models" / "A" / "evaluation"
+    assert main([*arguments, "--eval-text", "other/stories.txt"]) == 0
+    assert [path.name for path in kept.iterdir()] == ["perplexity_stories.json"]
+    assert main([*arguments, "--eval-text", "./other/../dev.txt"]) == 0, "the run's own text by another path"
+    own, other = (json.loads((kept / f"perplexity{end}.json").read_text()) for end in ("", "_stories"))
+    assert (other["text"], other["documents"]) == ("other/stories.txt", 1)
+    assert other["text_fingerprint"] != own["text_fingerprint"]
+    card = (world / "models" / "A" / "modelcard.md").read_text()
+    assert f"| perplexity on `other/stories.txt`, per document | {other['perplexity']:.2f} |" in card
+    assert f"| held-out perplexity on `./other/../dev.txt`, per document | {own['perplexity']:.2f} |" in card
+
+
+def test_a_part_of_the_pairs_says_so(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "models/A", "--tasks", "blimp", "--json", "--quiet", "--device", "cpu"]
+    assert main(arguments) == 0
+    whole = json.loads(capsys.readouterr().out)["results"]["blimp_synthetic"]
+    assert (whole["set"], whole["subset"], whole["n"], whole["set_size"]) == ("blimp_synthetic", False, 7, 7)
+    assert main([*arguments, "--pairs-per-paradigm", "1"]) == 0
+    part = json.loads(capsys.readouterr().out)["results"]["blimp_synthetic"]
+    assert (part["subset"], part["n"], part["set_size"]) == (True, 3, 7)
+    card = (world / "models" / "A" / "modelcard.md").read_text()
+    assert "minimal pairs blimp_synthetic, 3 of 7 pairs; protocol `lm-eval`" in card
+
+
+def test_help_names_commands_that_exist(capsys: pytest.CaptureFixture[str], repository: Path) -> None:
+    for command in ("generate", "evaluate", "benchmark", "surprisal"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        for script in re.findall(r"\w+\.py\b", capsys.readouterr().out):
+            assert (repository / script).is_file(), f"{command} --help names {script}"
 
 
 def test_two_models_in_one_table(world: Path, capsys: pytest.CaptureFixture[str]) -> None:

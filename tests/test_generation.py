@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from evaluation_world import TEXT, load, save_model, save_run, write_pairs
 
+import babyllama.evaluation.evaluator as evaluator_module
 from babyllama.errors import EvaluationError
 from babyllama.evaluation import generate, generation_quality
 from babyllama.evaluation.evaluator import ModelEvaluator, compare_models, evaluate_model
@@ -184,3 +185,35 @@ def test_evaluate_and_compare_models(tmp_path: Path) -> None:
     bare = evaluate_model(save_model(tmp_path / "bare"), device="cpu", tasks=None, blimp_data=pairs)
     assert math.isnan(bare["perplexity"])
     assert bare["training_time"] is None
+
+
+def test_a_folder_is_read_for_evaluation(tmp_path: Path) -> None:
+    """Of a folder that serves training and evaluation, the held-out files are read."""
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "mix.train").write_text(TEXT[1])
+    (tmp_path / "text" / "mix.dev").write_text(TEXT[0])
+    evaluator = ModelEvaluator(str(save_run(tmp_path / "run")), device="cpu")
+    assert evaluator.calculate_perplexity(tmp_path / "text") == evaluator.calculate_perplexity(TEXT[0])
+
+
+def test_masked_models_are_compared_by_their_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model is loaded once; what a masked model cannot do is left out and said."""
+    loads: list[str] = []
+    real = evaluator_module.load_model
+    monkeypatch.setattr(
+        evaluator_module, "load_model", lambda path, *rest, **more: loads.append(path) or real(path, *rest, **more)
+    )
+    models = [str(save_model(tmp_path / family, family)) for family in ("Bert", "Llama")]
+    (tmp_path / "dev.txt").write_text(TEXT[0])
+    lines: list[str] = []
+    pairs = write_pairs(tmp_path / "pairs")
+    rows = compare_models(
+        models, device="cpu", blimp_data=pairs, eval_text=tmp_path / "dev.txt", allow_pickle=False, note=lines.append
+    )
+    assert loads == models
+    assert rows[0]["speed"] is None
+    assert math.isnan(rows[0]["perplexity"])
+    assert 0 <= rows[0]["pairs"] <= 1
+    assert rows[1]["speed"]["read_tokens_per_second"] > 0
+    assert rows[1]["perplexity"] > 1
+    assert [line.split(" skipped")[0] for line in lines if "masked" in line] == ["perplexity", "speed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import read_pairs, score_minimal_pairs
 from babyllama.evaluation.comparison import compare, compare_minimal_pairs
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
-from babyllama.evaluation.pairs import BLIMP_PARADIGMS, Pair, default_pair_folder
+from babyllama.evaluation.pairs import BLIMP_PARADIGMS, Pair, default_pair_folder, is_whole_blimp
 
 pytestmark = pytest.mark.unit
 
@@ -262,3 +263,20 @@ def test_progress_ends_with_everything_done(tmp_path: Path) -> None:
 def test_pairs_per_paradigm_must_be_positive(tmp_path: Path, value: Any) -> None:
     with pytest.raises(EvaluationError, match="at least 1 pair"):
         score_minimal_pairs(load(save_model(tmp_path / "m")), write_pairs(tmp_path / "p"), pairs_per_paradigm=value)
+
+
+def test_only_all_of_blimp_is_blimp() -> None:
+    """67 paradigms with 1,000 pairs each, and nothing else."""
+    pairs = [Pair(uid, str(n), "good", "bad", "f", "t") for uid in BLIMP_PARADIGMS for n in range(1000)]
+    assert is_whole_blimp(pairs)
+    assert not is_whole_blimp(pairs[:-1])
+    assert not is_whole_blimp([*pairs, Pair("other", "0", "good", "bad", "f", "t")])
+    assert not is_whole_blimp([*pairs[:-1], replace(pairs[0], pair_id="1000")]), "as many, but not of each paradigm"
+
+
+def test_a_part_of_blimp_says_so(tmp_path: Path) -> None:
+    folder = write_pairs(
+        tmp_path / "blimp", [("wh_island", "Who ran?", "Who run?"), ("wh_island", "I ran.", "I runs.")]
+    )
+    found = score_minimal_pairs(load(save_model(tmp_path / "m")), folder).to_json()
+    assert (found["set"], found["subset"], found["n"], found["set_size"]) == ("blimp", True, 2, 67_000)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from evaluation_world import TEXT, load, make_tokenizer, save_model, save_run
 
+from babyllama.artifacts import fingerprint_files
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import perplexity
 from babyllama.evaluation.perplexity import perplexity_by_domain
@@ -95,22 +96,25 @@ def test_unigram_model_on_the_same_tokens(tmp_path: Path) -> None:
     counts = np.arange(330)
     found = perplexity(loaded, DOCUMENTS, token_counts=counts)
     ids = [i for text in DOCUMENTS for i in loaded.tokenizer(text, add_special_tokens=False)["input_ids"]]
-    nll = -sum(math.log((counts[i] + 1) / (counts.sum() + 330)) for i in ids)
+    whole = counts.sum() - 0 - 1 - 2 + 330  # <pad>, <s> and </s> have the ids and here the counts 0, 1 and 2
+    nll = -sum(math.log((counts[i] + 1) / whole) for i in ids)
     assert found.unigram_perplexity == pytest.approx(math.exp(nll / len(ids)), rel=1e-9)
+    many = counts + np.where(counts < 3, 10_000, 0)
+    assert perplexity(loaded, DOCUMENTS, token_counts=many).unigram_perplexity == found.unigram_perplexity
     with pytest.raises(EvaluationError, match="token counts cover 5 ids and its tokenizer has 330"):
         perplexity(loaded, DOCUMENTS, token_counts=counts[:5])
 
 
 def test_domains_add_up(tmp_path: Path) -> None:
     loaded = load(save_model(tmp_path))
-    counts = np.ones(330)
+    counts = np.where(np.arange(330) < 3, 0, 1)
     found = perplexity_by_domain(loaded, {"a": TEXT[:2], "b": TEXT[2:], "none": []}, token_counts=counts)
     whole = perplexity(loaded, TEXT, token_counts=counts)
     assert set(found.domains) == {"a", "b"}
     for name in ("tokens", "bytes", "words", "documents"):
         assert getattr(found, name) == getattr(whole, name)
     assert found.nll == pytest.approx(whole.nll, rel=1e-6)
-    assert found.unigram_perplexity == pytest.approx(330)
+    assert found.unigram_perplexity == pytest.approx((2 * 327 + 3) / 2), "uniform but for the marks"
     assert found.domains["a"].perplexity == pytest.approx(perplexity(loaded, TEXT[:2]).perplexity, rel=1e-6)
     json.dumps(found.to_json(), allow_nan=False)
 
@@ -150,7 +154,8 @@ def test_text_of_the_run(tmp_path: Path) -> None:
     found = evaluate_perplexity(load(run))
     assert found.documents == 3
     assert set(found.domains) == {"a.dev", "b.dev"}
-    assert found.unigram_perplexity == pytest.approx(330)
+    assert found.unigram_perplexity == pytest.approx((2 * 327 + 3) / 2), "uniform but for the marks"
+    assert (found.text, found.text_fingerprint) == (str(text), fingerprint_files(sorted(text.iterdir())))
     assert found.nll == pytest.approx(perplexity(load(run), TEXT[:3]).nll, rel=1e-6)
 
 

@@ -1,7 +1,7 @@
 """Continue a prompt.
 
-generate.py MODEL "Once upon a time"
-generate.py MODEL "Once upon a time" --num-samples 3 --temperature 0.7 --seed 1
+babyllama generate MODEL "Once upon a time"
+babyllama generate MODEL "Once upon a time" --num-samples 3 --temperature 0.7 --seed 1
 
 Samples go to stdout, one after another, plainly; the same seed gives the same samples.
 """

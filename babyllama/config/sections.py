@@ -257,7 +257,7 @@ class LoggingSection(Section):
 
 
 class EvaluationSection(Section):
-    """What `train` evaluates when training has ended (and the defaults of `evaluate`)."""
+    """What `train` evaluates when training has ended."""
 
     tasks: list[Literal["perplexity", "blimp", "generation"]] = []
     """Evaluations run at the end of training; empty leaves them to `evaluate`."""

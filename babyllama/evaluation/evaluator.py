@@ -67,13 +67,15 @@ class ModelEvaluator:
         return run_evaluations(self.loaded, tasks, **options)
 
 
-def evaluate_model(path: str | Path, **options: Any) -> dict[str, Any]:
+def evaluate_model(path: str | Path | LoadedModel, **options: Any) -> dict[str, Any]:
     """One flat dict about a run: name, parameters, perplexity, bits_per_byte, training_time (seconds), accuracies.
 
     `perplexity` is NaN where no evaluation text was found (`eval_text=` names one), `training_time` None for a model
-    that is no run of ours. `options` go to `run_evaluations`.
+    that is no run of ours. `options` go to `run_evaluations`, those on loading (device, dtype, allow_pickle,
+    trust_remote_code) to `load_model`.
     """
-    evaluator = ModelEvaluator(str(path), options.pop("device", "auto"))
+    loaded = _load(path, options)
+    evaluator = ModelEvaluator(loaded)
     report = evaluator.evaluate(options.pop("tasks", None), **options)
     results = report["results"]
     row: dict[str, Any] = {
@@ -90,20 +92,39 @@ def evaluate_model(path: str | Path, **options: Any) -> dict[str, Any]:
 
 
 def compare_models(model_paths: Sequence[str | Path], device: str = "auto", **options: Any) -> list[dict[str, Any]]:
-    """`evaluate_model` of each, with its speed, in the order given: rows for a table."""
+    """`evaluate_model` of each, with its speed, in the order given: rows for a table.
+
+    `speed` is None for a masked language model, which cannot continue a text; `note=`, a function that takes a line,
+    is told so.
+    """
+    say = options.get("note") or (lambda line: None)
     rows = []
     for path in model_paths:
-        row = evaluate_model(path, device=device, **options)
-        row["speed"] = BenchmarkSuite(str(path), device).run_speed_benchmark(repeats=1)
+        loaded = _load(path, {"device": device, **options})
+        row = evaluate_model(loaded, **options)
+        row["speed"] = None
+        if loaded.masked:
+            say(f"speed skipped: {loaded.name} is a masked language model, which cannot continue a text")
+        else:
+            row["speed"] = BenchmarkSuite(loaded).run_speed_benchmark(repeats=1)
         rows.append(row)
     return rows
+
+
+def _load(model: str | Path | LoadedModel, options: dict[str, Any]) -> LoadedModel:
+    """The model as `options` say; its device and what it may run are taken out of them."""
+    device = options.pop("device", "auto")
+    safety = {key: options.pop(key) for key in ("allow_pickle", "trust_remote_code") if key in options}
+    if isinstance(model, LoadedModel):
+        return model
+    return load_model(str(model), device, "bf16" if options.get("dtype") == "bf16" else "fp32", **safety)
 
 
 def _documents(text: str | Path | Iterable[str]) -> Iterable[str]:
     from babyllama.corpus.documents import corpus_files, read_documents
 
     if isinstance(text, Path) or (isinstance(text, str) and _is_path(text)):
-        return read_documents(corpus_files(str(text), key="text"))
+        return read_documents(corpus_files(str(text), key="evaluation text"))
     return [text] if isinstance(text, str) else text
 
 

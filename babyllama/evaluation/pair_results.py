@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.evaluation.pairs import Pair, PairSet
+from babyllama.evaluation.pairs import BLIMP_NAME, Pair, PairSet, is_whole_blimp
 from babyllama.evaluation.statistics import bootstrap_mean_of_groups, wilson
 
 
@@ -49,6 +49,8 @@ class MinimalPairResults:
     pairs: list[Pair]
     scores: PairScores
     missing: list[str]
+    set_size: int = 0
+    """Pairs in the whole set, see `PairSet.size`."""
     ties_are_drawn: bool = False
     seconds: float = 0.0
     scoring: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +60,14 @@ class MinimalPairResults:
     @classmethod
     def build(cls, pair_set: PairSet, scores: PairScores, **facts: Any) -> MinimalPairResults:
         """Results for `pair_set`; `facts` are the remaining fields."""
-        return cls(name=pair_set.name, pairs=pair_set.pairs, missing=pair_set.missing, scores=scores, **facts)
+        return cls(
+            name=pair_set.name,
+            pairs=pair_set.pairs,
+            missing=pair_set.missing,
+            set_size=pair_set.size,
+            scores=scores,
+            **facts,
+        )
 
     @property
     def accuracy(self) -> float:
@@ -88,6 +97,11 @@ class MinimalPairResults:
     def n(self) -> int:
         """Number of pairs."""
         return len(self.pairs)
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether these pairs are fewer than the whole set, or anything but BLiMP's 1,000 pairs of each paradigm."""
+        return not is_whole_blimp(self.pairs) if self.name == BLIMP_NAME else self.n < self.set_size
 
     @property
     def ties(self) -> int:
@@ -132,6 +146,9 @@ class MinimalPairResults:
         """Everything but the single pairs."""
         low, high = self.interval
         value: dict[str, Any] = {
+            "set": self.name,
+            "subset": self.is_subset,
+            "set_size": self.set_size,
             "protocol": self.protocol,
             "accuracy": self.accuracy,
             "accuracy_low": low,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from babyllama.errors import DataError
 
 HUB_BLIMP = "nyu-mll/blimp"
 DEFAULT_FOLDERS = ("data/blimp", "data/blimp_synthetic")
+BLIMP_NAME = "blimp"
 SYNTHETIC_NAME = "blimp_synthetic"
 
 # The 67 paradigms by field and phenomenon (term), after Warstadt et al. (2020), tables 2 and 4. The files
@@ -75,6 +77,8 @@ _PARADIGMS = {
 }
 BLIMP_PARADIGMS: dict[str, tuple[str, str]] = {uid: key for key, uids in _PARADIGMS.items() for uid in uids.split()}
 """UID -> (field, term) of the 67 paradigms."""
+BLIMP_PAIRS_PER_PARADIGM = 1000
+"""Pairs of each of them in the published set."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class PairSet:
     """Paradigms of BLiMP that are not there; empty for other sets."""
     source: str
     """Folder or Hub name."""
+    size: int = 0
+    """Pairs in the whole set: BLiMP's 67,000 whatever part of it is here, else those of the folder."""
 
     @property
     def paradigms(self) -> list[str]:
@@ -120,7 +126,7 @@ class PairSet:
             pairs = [pair for pair in self.pairs if pair.uid == uid]
             chosen = random.Random(f"{seed}:{uid}").sample(range(len(pairs)), min(per_paradigm, len(pairs)))
             kept += [pairs[index] for index in sorted(chosen)]
-        return PairSet(self.name, kept, self.missing, self.source)
+        return replace(self, pairs=kept)
 
 
 def default_pair_folder(root: Path | None = None) -> Path:
@@ -169,16 +175,23 @@ def _named(source: str, pairs: list[Pair], *, synthetic: bool) -> PairSet:
     present = {pair.uid for pair in pairs}
     genuine = not synthetic and present <= set(BLIMP_PARADIGMS)
     if genuine:
-        name = "blimp"
+        name = BLIMP_NAME
     elif synthetic or Path(source).name == SYNTHETIC_NAME:
         name = SYNTHETIC_NAME
     else:
         folder = Path(source).resolve().name if Path(source).exists() else source.split("/")[-1]
         stem = Path(folder).stem if folder.endswith(".jsonl") else folder
         # Other pairs must never pass for BLiMP, whatever their folder is called.
-        name = stem if stem.lower() != "blimp" else "custom_pairs"
+        name = stem if stem.lower() != BLIMP_NAME else "custom_pairs"
     missing = [uid for uid in BLIMP_PARADIGMS if uid not in present] if genuine else []
-    return PairSet(name, pairs, missing, source)
+    size = BLIMP_PAIRS_PER_PARADIGM * len(BLIMP_PARADIGMS) if genuine else len(pairs)
+    return PairSet(name, pairs, missing, source, size)
+
+
+def is_whole_blimp(pairs: Iterable[Pair]) -> bool:
+    """Whether `pairs` are of all 67 paradigms, 1,000 of each: what alone may be published as BLiMP."""
+    counts = Counter(pair.uid for pair in pairs)
+    return counts == dict.fromkeys(BLIMP_PARADIGMS, BLIMP_PAIRS_PER_PARADIGM)
 
 
 def _read_file(file: Path) -> list[Pair]:

@@ -43,6 +43,10 @@ class PerplexityResult:
     """Tokens whose log-probability is not a number (broken weights)."""
     unscored_tokens: int = 0
     """First tokens of documents when the tokenizer has no mark to stand before them."""
+    text: str = ""
+    """File, folder or glob the documents were read from; empty when they were handed over."""
+    text_fingerprint: str = ""
+    """Fingerprint of the files' content, whatever they are called."""
     domains: dict[str, PerplexityResult] = field(default_factory=dict)
     """The same per file, when there are several."""
 
@@ -74,13 +78,13 @@ class PerplexityResult:
             self.unigram_nll = (self.unigram_nll or 0.0) + other.unigram_nll
 
     def to_json(self) -> dict[str, Any]:
-        """Totals and rates; numbers that are not finite become null."""
+        """Totals and rates, and which text they are of where that is known; numbers that are not finite become null."""
         value: dict[str, Any] = {
             "perplexity": self.perplexity,
             "bits_per_byte": self.bits_per_byte,
             "word_perplexity": self.word_perplexity,
             "unigram_perplexity": self.unigram_perplexity,
-            **{name: item for name, item in asdict(self).items() if name != "domains"},
+            **{name: item for name, item in asdict(self).items() if name != "domains" and item != ""},
         }
         value = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in value.items()}
         if self.domains:
@@ -200,14 +204,24 @@ def _encode(loaded: LoadedModel, texts: list[str]) -> tuple[list[Encoded], int]:
 
 
 def _unigram_nll(token_counts: np.ndarray, loaded: LoadedModel) -> np.ndarray:
-    """-ln of the add-one smoothed share of every token id [V]."""
+    """-ln of the add-one smoothed share of every token id [V].
+
+    `token_counts` are those of the packed text, where every document adds a `<s>` and a `</s>`. Neither mark nor the
+    padding is ever scored, so their counts are taken as zero: a unigram model that spends probability on them would
+    be a yardstick too easy to beat.
+    """
     size = len(loaded.tokenizer)
     if len(token_counts) < size:
         raise EvaluationError(
             f"the run's token counts cover {len(token_counts)} ids and its tokenizer has {size}: they do not "
             "belong together."
         )
-    counts = np.asarray(token_counts, dtype=np.float64) + 1.0
+    counts = np.array(token_counts, dtype=np.float64)
+    tokenizer = loaded.tokenizer
+    for mark in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
+        if mark is not None and mark != tokenizer.unk_token_id:
+            counts[mark] = 0.0
+    counts += 1.0
     return -np.log(counts / counts.sum())
 
 

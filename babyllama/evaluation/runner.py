@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.artifacts import RunPaths, atomic_file, package_versions, write_json, write_text
+from babyllama.artifacts import RunPaths, atomic_file, fingerprint_files, package_versions, write_json, write_text
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation.minimal_pairs import score_minimal_pairs
 from babyllama.evaluation.models import LoadedModel, load_model, model_fingerprint
@@ -53,8 +53,8 @@ def run_evaluations(
     `tasks` None takes perplexity and minimal pairs, each skipped with a note when its data are not there; a
     task that is named and cannot be done is an error. Minimal pairs appear under the name of their set:
     `blimp`, `blimp_synthetic`, or the folder's. Results of a run's model are written into its `evaluation`
-    folder (of a checkpoint: into `evaluation/checkpoints/<name>`). `keep` receives each task's full result
-    object.
+    folder (of a checkpoint: into `evaluation/checkpoints/<name>`); perplexity on another text than the run's own
+    as `perplexity_<its name>.json`. `keep` receives each task's full result object.
     """
     say = note or (lambda line: None)
     wanted = check_tasks(tasks)
@@ -71,6 +71,9 @@ def run_evaluations(
     )
     for line in loaded.notes:
         say(line)
+    if loaded.masked and tasks is None:
+        wanted.remove("perplexity")
+        say(f"perplexity skipped: {loaded.name} is a masked language model, which gives no text a probability")
     folder = results_folder(loaded)
     results: dict[str, Any] = {}
     for task in wanted:
@@ -78,8 +81,8 @@ def run_evaluations(
             name, found = _evaluate(
                 task, loaded, blimp_data, eval_text, protocol, pairs_per_paradigm, seed, dtype, stride, say, progress
             )
-        except (_NoData, EvaluationError) as error:
-            if tasks is not None or not isinstance(error, _NoData):
+        except _NoData as error:
+            if tasks is not None:
                 raise
             say(f"{task} skipped: {error}")
             continue
@@ -180,6 +183,7 @@ def evaluate_perplexity(
         progress=progress,
         total_bytes=sum(file.stat().st_size for file in files),
     )
+    result.text, result.text_fingerprint = path, fingerprint_files(files)
     if result.unscored_tokens:
         say(
             f"the tokenizer has neither BOS nor EOS: the first token of each of {result.unscored_tokens:,} "
@@ -195,8 +199,7 @@ def _evaluation_text(loaded: LoadedModel, eval_text: str | Path | None) -> tuple
     """(path, errors mode) of the evaluation text."""
     if eval_text is not None:
         return str(eval_text), "strict"
-    config = _run_config(loaded.run) if loaded.run is not None else {}
-    data = config.get("data") or {}
+    data = _run_data(loaded.run)
     path = data.get("eval_path")
     if not path:
         whose = (
@@ -214,14 +217,17 @@ def _evaluation_text(loaded: LoadedModel, eval_text: str | Path | None) -> tuple
     return str(path), str(data.get("errors") or "strict")
 
 
-def _run_config(run: RunPaths) -> dict[str, Any]:
+def _run_data(run: RunPaths | None) -> dict[str, Any]:
+    """The section `data` of the run's configuration; empty where there is none."""
     import yaml
 
+    if run is None:
+        return {}
     try:
         value = yaml.safe_load(run.config.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return (value.get("data") or {}) if isinstance(value, dict) else {}
 
 
 def _token_counts(loaded: LoadedModel, say: Note) -> np.ndarray | None:
@@ -238,9 +244,12 @@ def _token_counts(loaded: LoadedModel, say: Note) -> np.ndarray | None:
 def _write(
     folder: Path, name: str, loaded: LoadedModel, found: MinimalPairResults | PerplexityResult | dict[str, Any]
 ) -> None:
-    stem = re.sub(r"[^\w.-]+", "_", name)
+    stem = name
     if isinstance(found, MinimalPairResults) and found.protocol != DEFAULT_PROTOCOL:
         stem += f"_{found.protocol}"  # scores under two protocols are two results
+    if isinstance(found, PerplexityResult) and not _is_own_text(found.text, loaded.run):
+        stem += f"_{Path(found.text).resolve().stem}"  # so are perplexities of two texts
+    stem = re.sub(r"[^\w.-]+", "_", stem)
     numbers = found if isinstance(found, dict) else found.to_json()
     write_json(
         folder / f"{stem}.json",
@@ -257,3 +266,8 @@ def _write(
                 lines.write(json.dumps(row, ensure_ascii=False) + "\n")
         # In a folder of its own, so that whoever reads evaluation/*.json as results does not meet it.
         write_json(folder / "official" / f"{stem}_predictions.json", found.official_predictions())
+
+
+def _is_own_text(text: str, run: RunPaths | None) -> bool:
+    own = _run_data(run).get("eval_path")
+    return own is not None and Path(own).resolve() == Path(text).resolve()

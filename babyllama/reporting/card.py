@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os.path
 from typing import Any
 
 from babyllama.artifacts import RunPaths, write_text
-from babyllama.reporting.facts import RunFacts, read_run
+from babyllama.reporting.facts import RunFacts, pair_set_title, read_run
 
 
 def write_card(paths: RunPaths) -> str:
@@ -38,34 +39,37 @@ def _metadata(facts: RunFacts) -> str:
 
     results = []
     for name, found in facts.minimal_pairs.items():
+        title = pair_set_title(name, found)
         results.append(
             EvalResult(
                 task_type="text-generation",
-                task_name=f"minimal pairs, protocol {found['protocol']}",
-                dataset_type="nyu-mll/blimp" if name == "blimp" else name,
-                dataset_name="BLiMP" if name == "blimp" else name,
+                task_name="minimal pairs",
+                # The Hub joins results of one dataset type under one name, so every part of a set has its own.
+                dataset_type="nyu-mll/blimp" if title == "BLiMP" else title.lower().replace(",", "").replace(" ", "-"),
+                dataset_name=title,
                 metric_type="accuracy",
+                metric_name=f"accuracy, protocol {found['protocol']}",
                 metric_value=round(100 * found["accuracy"], 2),
             )
         )
-    for metric in ("perplexity", "bits_per_byte"):
-        value = facts.evaluations.get("perplexity", {}).get(metric)
-        if value is not None:
-            results.append(
-                EvalResult(
-                    task_type="text-generation",
-                    task_name="language modelling, per document",
-                    dataset_type="held-out",
-                    dataset_name=str(facts.config.data.eval_path),
-                    metric_type=metric,
-                    metric_value=round(value, 4),
+    for name, found in facts.perplexities.items():
+        for metric in ("perplexity", "bits_per_byte"):
+            if found[metric] is not None:
+                results.append(
+                    EvalResult(
+                        task_type="text-generation",
+                        task_name="language modelling, per document",
+                        dataset_type="held-out" if name == "perplexity" else name.removeprefix("perplexity_"),
+                        dataset_name=_text_name(facts, found),
+                        metric_type=metric,
+                        metric_value=round(found[metric], 4),
+                    )
                 )
-            )
-    tags = [
-        "babyllama",
-        "small-language-model",
-        *(["synthetic-data"] if facts.run.get("synthetic") else ["babylm"]),
-    ]
+    tags = ["babyllama", "small-language-model"]
+    if facts.run.get("synthetic"):
+        tags.append("synthetic-data")
+    elif _is_babylm(facts):
+        tags.append("babylm")
     data = ModelCardData(
         language="en",
         library_name="transformers",
@@ -75,6 +79,22 @@ def _metadata(facts: RunFacts) -> str:
         eval_results=results or None,
     )
     return data.to_yaml()
+
+
+def _text_name(facts: RunFacts, found: dict[str, Any]) -> str:
+    """Path of the text a perplexity is of, as it was given."""
+    return str(found.get("text") or facts.config.data.eval_path)
+
+
+def _is_babylm(facts: RunFacts) -> bool:
+    """Whether the paths of the training text or of the sources of its mix speak of BabyLM."""
+    paths = [facts.config.data.train_path]
+    mixing = facts.config.mixing
+    if mixing is not None:
+        # A path of its own leads out of the root, which need not be where the text lies.
+        paths = [os.path.normpath(os.path.join(mixing.root, one.path)) for one in mixing.sources if one.path]
+        paths += [one.hub for one in mixing.sources if one.hub]
+    return any("babylm" in path.lower() for path in paths)
 
 
 def _introduction(facts: RunFacts) -> str:
@@ -91,33 +111,48 @@ def _introduction(facts: RunFacts) -> str:
 
 
 def _use(facts: RunFacts) -> str:
+    marks = (
+        "the tokenizer puts `<s>` in front of a text by itself and adds no `</s>`."
+        if _adds_bos(facts)
+        else "the tokenizer adds no marks by itself, so put `<s>` in front of a text."
+    )
     return (
         "```python\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
         f'tokenizer = AutoTokenizer.from_pretrained("{facts.paths.final.as_posix()}")\n'
         f'model = AutoModelForCausalLM.from_pretrained("{facts.paths.final.as_posix()}")\n'
         "```\n\n"
-        "The model was trained on `<s> document </s>`; the tokenizer adds no marks by itself, so put `<s>` in front of a text."
+        f"The model was trained on `<s> document </s>`; {marks}"
     )
+
+
+def _adds_bos(facts: RunFacts) -> bool:
+    """What the saved tokenizer does; before there is one, what the configuration says."""
+    from babyllama.tokenizer import load_fast
+
+    if (facts.paths.final / "tokenizer.json").is_file():
+        return bool(load_fast(facts.paths.final).encode("").ids)
+    return facts.config.tokenizer is not None and facts.config.tokenizer.add_bos
 
 
 def _results(facts: RunFacts) -> str:
     rows = []
-    perplexity = facts.evaluations.get("perplexity", {})
-    if perplexity:
-        rows.append(("held-out perplexity, per document", f"{perplexity['perplexity']:.2f}"))
-        if perplexity.get("unigram_perplexity"):
-            rows.append(("the same of a unigram model", f"{perplexity['unigram_perplexity']:.2f}"))
-        rows.append(("bits per byte", f"{perplexity['bits_per_byte']:.4f}"))
+    for name, found in facts.perplexities.items():
+        whose = "held-out perplexity" if name == "perplexity" else "perplexity"
+        text = f"`{_text_name(facts, found)}`"
+        rows.append((f"{whose} on {text}, per document", _decimals(found["perplexity"], 2)))
+        if found.get("unigram_perplexity"):
+            rows.append(("the same of a unigram model", f"{found['unigram_perplexity']:.2f}"))
+        rows.append((f"bits per byte on {text}", _decimals(found["bits_per_byte"], 4)))
     if facts.metrics.get("eval_loss") is not None:
         rows.append(("held-out block loss, nats per token", f"{facts.metrics['eval_loss']:.4f}"))
     for name, found in facts.minimal_pairs.items():
-        title = "BLiMP" if name == "blimp" else f"minimal pairs `{name}`"
+        title = pair_set_title(name, found)
         pairs = sum(one["n"] for one in found["paradigms"].values())
         ties = sum(one["ties"] for one in found["paradigms"].values())
         rows.append(
             (
-                f"{title}, protocol `{found['protocol']}`, {len(found['paradigms'])} paradigms, {pairs:,} pairs, {ties} ties",
+                f"minimal pairs {title}; protocol `{found['protocol']}`, {len(found['paradigms'])} paradigms, {pairs:,} pairs, {ties} ties",
                 f"{100 * found['accuracy']:.2f} %",
             )
         )
@@ -128,15 +163,17 @@ def _results(facts: RunFacts) -> str:
 
 def _training(facts: RunFacts) -> str:
     config, metrics = facts.config, facts.metrics
+    muon = config.optimization.optimizer == "muon"
     rows: list[tuple[str, Any]] = [
         ("text", f"`{config.data.train_path}`" + (" (synthetic)" if facts.run.get("synthetic") else "")),
         ("tokens seen", _number(metrics.get("tokens_seen"))),
         ("words seen", _number(metrics.get("words_seen"))),
         ("optimizer steps", _number(metrics.get("steps"))),
-        ("epochs", f"{config.training.num_epochs:g}"),
+        ("epochs", None if metrics.get("epochs") is None else f"{round(metrics['epochs'], 2):g}"),
         ("sequence length", config.data.seq_length),
         ("optimizer", f"{config.optimization.optimizer}, {config.optimization.schedule} schedule"),
-        ("peak learning rate", f"{config.training.lr:g}"),
+        ("peak learning rate", f"{config.training.lr:g}" + (" (AdamW)" if muon else "")),
+        ("peak learning rate of the hidden matrices", f"{config.optimization.muon_lr:g} (Muon)" if muon else None),
         ("weight decay", f"{config.optimization.weight_decay:g}"),
         ("precision", facts.run.get("precision")),
         ("device", facts.run.get("device")),
@@ -159,6 +196,10 @@ def _limits(facts: RunFacts) -> str:
         "A model of this size and text is made for research on language learning. It invents facts, repeats itself and "
         "carries the biases of its text; do not use it to inform or decide anything."
     )
+
+
+def _decimals(value: float | None, places: int) -> str:
+    return "not a number" if value is None else f"{value:.{places}f}"
 
 
 def _number(value: float | None) -> str | None:

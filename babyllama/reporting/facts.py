@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from babyllama.artifacts import RunPaths, read_json
 from babyllama.config import Config, load_config
 from babyllama.errors import RunError
+from babyllama.training.rows_file import read_rows
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,7 @@ class RunFacts:
     run: dict[str, Any]
     metrics: dict[str, Any]
     losses: list[dict[str, float | None]]
+    """Rows of losses.csv; an empty cell is None."""
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Name of an evaluation (blimp, blimp_synthetic, perplexity, ...) -> its results."""
 
@@ -33,6 +33,11 @@ class RunFacts:
     def minimal_pairs(self) -> dict[str, dict[str, Any]]:
         """The evaluations on minimal pairs."""
         return {name: found for name, found in self.evaluations.items() if "paradigms" in found}
+
+    @property
+    def perplexities(self) -> dict[str, dict[str, Any]]:
+        """The evaluations of perplexity: `perplexity` on the run's own held-out text, `perplexity_...` on others."""
+        return {name: found for name, found in self.evaluations.items() if "bits_per_byte" in found}
 
 
 def read_run(paths: RunPaths) -> RunFacts:
@@ -51,14 +56,17 @@ def read_run(paths: RunPaths) -> RunFacts:
         load_config(paths.config),
         read_json(paths.run) if paths.run.is_file() else {},
         read_json(paths.metrics) if paths.metrics.is_file() else {},
-        read_losses(paths.losses),
+        [{name: float(cell) if cell else None for name, cell in row.items()} for row in read_rows(paths.losses)],
         evaluations,
     )
 
 
-def read_losses(path: Path) -> list[dict[str, float | None]]:
-    """Rows of losses.csv as numbers; an empty cell is None."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as handle:
-        return [{key: float(cell) if cell else None for key, cell in row.items()} for row in csv.DictReader(handle)]
+def pair_set_title(name: str, found: dict[str, Any]) -> str:
+    """What the pairs of the evaluation `name` are called in public: BLiMP only when they are all of it."""
+    title = found.get("set", name)
+    if title == "blimp":
+        title = "BLiMP"
+    if not found.get("subset", title == "BLiMP"):
+        return title
+    pairs = sum(row["n"] for row in found["paradigms"].values())
+    return f"{title}, {pairs:,} of {found['set_size']:,} pairs" if "set_size" in found else f"{title}, {pairs:,} pairs"

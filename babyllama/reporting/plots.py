@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama.artifacts import RunPaths, atomic_file
-from babyllama.reporting.facts import RunFacts, read_run
+from babyllama.reporting.facts import RunFacts, pair_set_title, read_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,7 +99,9 @@ def accuracy_by_term(name: str, results: dict[str, Any]) -> Figure:
         axes.text(100 * value + 0.8, index, f"{100 * value:.1f}", va="center", fontsize=8)
     axes.set_xlim(0, 105)
     axes.set_xlabel("accuracy, %")
-    axes.set_title(f"{name}: {100 * results['accuracy']:.1f} % ({results['protocol']})", loc="left")
+    axes.set_title(
+        f"{pair_set_title(name, results)}: {100 * results['accuracy']:.1f} % ({results['protocol']})", loc="left"
+    )
     return figure
 
 

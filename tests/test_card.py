@@ -1,0 +1,122 @@
+"""The model card says what a run is and what its numbers are of, no more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+import yaml
+from evaluation_world import make_tokenizer, save_run
+
+from babyllama.artifacts import RunPaths, write_json
+from babyllama.evaluation.pairs import BLIMP_PARADIGMS
+from babyllama.reporting import read_run, write_card
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> RunPaths:
+    """A run folder without a model."""
+    write_run(tmp_path)
+    return RunPaths(tmp_path)
+
+
+def write_run(root: Path, **sections: Any) -> None:
+    model = {"type": "Llama", "name": "tiny", "hidden_size": 32, "n_layer": 2, "n_head": 4}
+    values = {"model": model, "data": {"train_path": "./data/mine", "eval_path": "./data/dev"}, **sections}
+    (root / "training_config.yaml").write_text(yaml.safe_dump(values))
+
+
+def pairs(protocol: str, n: int, **more: Any) -> dict[str, Any]:
+    rows = {uid: {"accuracy": 0.75, "n": n, "ties": 0} for uid in BLIMP_PARADIGMS}
+    return {"protocol": protocol, "accuracy": 0.75, "paradigms": rows, "set_size": 67_000, **more}
+
+
+def published(paths: RunPaths) -> set[tuple[str, str, str | None]]:
+    """(dataset type, dataset name, metric name) of the card's results, as the Hub reads them."""
+    write_card(paths)
+    found = huggingface_hub.ModelCard.load(paths.card).data.eval_results
+    return {(result.dataset_type, result.dataset_name, result.metric_name) for result in found}
+
+
+def test_only_all_of_blimp_is_published_as_blimp(paths: RunPaths) -> None:
+    write_json(paths.evaluation / "blimp.json", pairs("lm-eval", 500, set="blimp", subset=True))
+    write_json(paths.evaluation / "blimp_minicons.json", pairs("minicons", 1000, set="blimp", subset=False))
+    assert published(paths) == {
+        ("blimp-33500-of-67000-pairs", "BLiMP, 33,500 of 67,000 pairs", "accuracy, protocol lm-eval"),
+        ("nyu-mll/blimp", "BLiMP", "accuracy, protocol minicons"),
+    }
+    text = paths.card.read_text()
+    assert "| minimal pairs BLiMP, 33,500 of 67,000 pairs; protocol `lm-eval`, 67 paradigms, 33,500 pairs" in text
+    assert "| minimal pairs BLiMP; protocol `minicons`, 67 paradigms, 67,000 pairs" in text
+
+
+def test_a_perplexity_is_of_the_text_it_was_measured_on(paths: RunPaths) -> None:
+    numbers = {"perplexity": 12.5, "bits_per_byte": 1.25}
+    write_json(paths.evaluation / "perplexity.json", {**numbers, "text": "./data/before"})
+    write_json(paths.evaluation / "perplexity_stories.json", {**numbers, "text": "x/stories.txt"})
+    assert {found[:2] for found in published(paths)} == {("held-out", "./data/before"), ("stories", "x/stories.txt")}
+
+
+def test_broken_numbers_do_not_stop_the_card(paths: RunPaths) -> None:
+    write_json(paths.evaluation / "perplexity.json", {"perplexity": None, "bits_per_byte": None, "text": "a"})
+    assert "not a number" in write_card(paths)
+
+
+def mixing(*sources: dict[str, str]) -> dict[str, Any]:
+    return {"mixing": {"root": "./data/babylm", "sources": list(sources), "budget": "1MB"}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "synthetic", "tags"),
+    [
+        ({}, False, set()),
+        ({"data": {"train_path": "./data/BabyLM_10M_clean"}}, False, {"babylm"}),
+        ({"data": {"train_path": "./data/babylm_10M_clean"}}, True, {"synthetic-data"}),
+        (mixing({"path": "train/childes.train"}), False, {"babylm"}),
+        (mixing({"path": "../mine/a.txt"}), False, set()),
+        (mixing({"path": "../mine/a.txt"}, {"hub": "someone/BabyLM-2026"}), False, {"babylm"}),
+    ],
+)
+def test_tags_follow_the_text(paths: RunPaths, sections: dict[str, Any], synthetic: bool, tags: set[str]) -> None:
+    write_run(paths.root, **sections)
+    paths.run.write_text(json.dumps({"synthetic": synthetic}))
+    write_card(paths)
+    assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {"babyllama", "small-language-model", *tags}
+
+
+def test_training_facts_are_what_happened(paths: RunPaths) -> None:
+    write_run(paths.root, training={"num_epochs": 10, "max_steps": 5, "lr": 0.003}, optimization={"optimizer": "muon"})
+    assert "| epochs |" not in write_card(paths), "nothing has happened yet"
+    paths.metrics.write_text(json.dumps({"epochs": 1.23456}))
+    text = write_card(paths)
+    assert "| epochs | 1.23 |" in text
+    assert "| peak learning rate | 0.003 (AdamW) |" in text
+    assert "| peak learning rate of the hidden matrices | 0.02 (Muon) |" in text
+    write_run(paths.root, training={"lr": 0.003}, optimization={"optimizer": "adamw"})
+    text = write_card(paths)
+    assert "| peak learning rate | 0.003 |" in text
+    assert "Muon" not in text
+
+
+def test_use_follows_the_tokenizer(paths: RunPaths, tmp_path: Path) -> None:
+    plain, adds = "so put `<s>` in front", "puts `<s>` in front of a text by itself"
+    assert plain in write_card(paths)
+    write_run(paths.root, tokenizer={"add_bos": True})
+    assert adds in write_card(paths)
+    for marks, words in ((False, plain), (True, adds)):
+        run = RunPaths(save_run(tmp_path / str(marks), tokenizer=make_tokenizer(adds_marks=marks)))
+        assert words in write_card(run)
+
+
+def test_a_row_cut_off_by_a_kill_is_left_out(paths: RunPaths) -> None:
+    """Half a number is a number, too: only whole lines count."""
+    paths.losses.write_text("step,tokens_seen,train_loss,eval_loss\n10,100,5.5,\n20,200,4.25,4.5\n30,300,3.")
+    assert read_run(paths).losses == [
+        {"step": 10, "tokens_seen": 100, "train_loss": 5.5, "eval_loss": None},
+        {"step": 20, "tokens_seen": 200, "train_loss": 4.25, "eval_loss": 4.5},
+    ]

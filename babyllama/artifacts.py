@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, content fingerprints, manifests, the names inside a run folder.
+"""Files that are whole or absent: atomic writes, content fingerprints, manifests; and `RunPaths`, where a run has them.
 
 Every stage writes one file or one folder and a `manifest.json` with it. A later run reuses the artifact when
 `Manifest.stale_reason` is None and rebuilds it otherwise, saying why. Writes go to a temporary name beside the target,
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from babyllama.errors import RunError
+from babyllama.run_paths import RunPaths as RunPaths
 
 MANIFEST_NAME = "manifest.json"
 _TEMPORARY_PREFIX = ".tmp-"
@@ -31,7 +32,7 @@ _TEMPORARY_PREFIX = ".tmp-"
 # Atomic writes
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` durable; file systems that cannot sync a folder are left to their own order."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -80,7 +81,7 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -133,7 +134,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         recover_folder(path)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     shutil.rmtree(_retired(path), ignore_errors=True)
 
 
@@ -148,14 +149,18 @@ def recover_folder(path: str | Path) -> None:
             os.replace(retired, path)
 
 
-def _temporary_prefix(path: Path, process: int) -> str:
-    """Temporary names say whose they are, so that those of a killed process can be told from those in use."""
-    return f"{_TEMPORARY_PREFIX}{path.name}-{process}-"
+def _temporary_prefix(path: Path, process: int | str) -> str:
+    """Temporary names say whose they are, so that those of a killed process can be told from those in use.
+
+    A process number means something on one machine only, so on a shared file system the machine is named as well.
+    """
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f"{_TEMPORARY_PREFIX}{path.name}-{machine}-{process}-"
 
 
 def _clear_leftovers(path: Path) -> None:
     """Remove what killed processes of this machine left of their attempts to write `path`: it may be gigabytes."""
-    pattern = re.compile(re.escape(f"{_TEMPORARY_PREFIX}{path.name}-") + r"(\d+)-[^-]+")
+    pattern = re.compile(re.escape(_temporary_prefix(path, "")[:-1]) + r"(\d+)-[^-]+")
     for entry in os.scandir(path.parent):
         match = pattern.fullmatch(entry.name)
         if match is None or _is_running(int(match[1])):
@@ -174,6 +179,24 @@ def _is_running(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+@contextlib.contextmanager
+def sole_builder(path: str | Path) -> Iterator[None]:
+    """Let one process at a time build `path`; the others wait, and then find it built.
+
+    Where no lock file can be made nothing can be built either: what is there may be reused, and who writes says why not.
+    """
+    path = Path(path)
+    with contextlib.ExitStack() as stack:
+        # fcntl is absent on Windows, where several processes must not build the same artifact at once.
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = stack.enter_context((path.parent / f".lock-{path.name}").open("w"))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _retired(path: Path) -> Path:
@@ -259,64 +282,3 @@ class Manifest:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     missing = object()
     return sorted(name for name in {*old, *new} if old.get(name, missing) != new.get(name, missing))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The run folder
-
-
-@dataclass(frozen=True)
-class RunPaths:
-    """The names inside a run folder `models/<name>/`; the only place where they are spelled."""
-
-    root: Path
-
-    @property
-    def final(self) -> Path:
-        """Hugging Face model + fast tokenizer + README.md: what one would upload."""
-        return self.root / "final"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Trainer checkpoints and the words-seen checkpoints `chck_1M` ..."""
-        return self.root / "checkpoints"
-
-    @property
-    def config(self) -> Path:
-        """The resolved configuration; running it again repeats the run."""
-        return self.root / "training_config.yaml"
-
-    @property
-    def metrics(self) -> Path:
-        """Results of training as one JSON object."""
-        return self.root / "training_metrics.json"
-
-    @property
-    def run(self) -> Path:
-        """Versions, seed, device, fingerprints and command line."""
-        return self.root / "run.json"
-
-    @property
-    def losses(self) -> Path:
-        """step, epoch, tokens_seen, words_seen, train_loss, eval_loss, learning_rate, tokens_per_second."""
-        return self.root / "losses.csv"
-
-    @property
-    def token_counts(self) -> Path:
-        """How often each token id occurs in the training text: the unigram model a run is measured against."""
-        return self.root / "token_counts.npy"
-
-    @property
-    def evaluation(self) -> Path:
-        """blimp.json, blimp.csv, blimp_predictions.jsonl, perplexity.json, generation.json ..."""
-        return self.root / "evaluation"
-
-    @property
-    def plots(self) -> Path:
-        """Pictures drawn from the run folder alone."""
-        return self.root / "plots"
-
-    @property
-    def card(self) -> Path:
-        """The model card; final/README.md is the same text."""
-        return self.root / "modelcard.md"

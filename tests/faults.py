@@ -18,7 +18,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
+
+from babyllama.artifacts import sole_builder
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,13 @@ def _start(stage: str, environment: dict[str, str] | None) -> subprocess.Popen[s
     if not process.stdout.readline():
         raise RuntimeError(f"the stage ended before it began to work (exit code {process.wait()})")
     return process
+
+
+def waits_for_another_builder(path: Path, build: Callable[[], object]) -> bool:
+    """Does `build`, which makes `path`, wait while another builder of `path` is at work, and then make it?"""
+    with ThreadPoolExecutor() as pool:
+        with sole_builder(path):
+            done = pool.submit(build)
+            waited = not wait([done], timeout=1).done
+        done.result(timeout=60)
+    return waited and path.exists()

@@ -17,6 +17,7 @@ from babyllama.artifacts import (
     fingerprint_files,
     fingerprint_value,
     recover_folder,
+    sole_builder,
     write_text,
 )
 from babyllama.errors import RunError
@@ -94,6 +95,45 @@ def test_the_temporary_files_of_a_living_process_are_left_alone(tmp_path: Path) 
         write_text(path, "inner")
         outer.write("outer")
     assert path.read_text() == "outer"
+
+
+def test_leftovers_are_cleared_on_the_machine_that_left_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared file system the number of a process that runs elsewhere may be that of none here."""
+    path = tmp_path / "set"
+    code = (
+        "import os, platform, signal, sys\n"
+        "if len(sys.argv) > 2: platform.node = lambda: sys.argv[2]\n"
+        "from babyllama.artifacts import atomic_folder\n"
+        "with atomic_folder(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    (ours,) = os.listdir(tmp_path)
+    subprocess.run([sys.executable, "-c", code, str(path), "another-machine"], check=False)
+    (theirs,) = set(os.listdir(tmp_path)) - {ours}
+    with atomic_folder(path):
+        pass
+    assert set(os.listdir(tmp_path)) == {"set", theirs}
+
+
+def test_only_one_process_builds_at_a_time(tmp_path: Path) -> None:
+    """Processes that find nothing built, and take their time to build it, would all build it."""
+    code = (
+        "import sys, time, pathlib; from babyllama.artifacts import sole_builder\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "with sole_builder(path):\n"
+        "    if not path.exists(): time.sleep(0.5); path.write_text('x'); print('built')\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "new" / "artifact")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert "".join(process.communicate()[0] for process in both) == "built\n"
+
+
+def test_where_no_lock_can_be_made_what_is_there_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with sole_builder(tmp_path / "file" / "artifact"):
+        pass
+    with pytest.raises(ValueError, match="own"), sole_builder(tmp_path / "artifact"):
+        raise ValueError("its own")
 
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import kill_at_random_moments
+from faults import kill_at_random_moments, waits_for_another_builder
 
 from babyllama.artifacts import Manifest, recover_folder
 from babyllama.config.sections import Config
@@ -535,3 +535,10 @@ def test_the_two_mixes_of_real_text_are_exact_balanced_and_repeatable(shared_dat
         if int(row["offset"]) >= mark:
             assert max(given.values()) - min(given.values()) <= 4000
             mark += 100_000
+
+
+@pytest.mark.unit
+def test_two_processes_do_not_make_the_same_mix(tmp_path: Path) -> None:
+    write_source(tmp_path, "a")
+    wanted = config(tmp_path, "a", train=tmp_path / "out" / "mix")
+    assert waits_for_another_builder(tmp_path / "out" / "mix", lambda: mix(wanted))

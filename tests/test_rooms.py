@@ -11,11 +11,13 @@ pytestmark = pytest.mark.unit
 
 # fmt: off
 ROOMS = [
-    "errors", "artifacts", "config", "device", "processes", "corpus", "tokenizer", "dataset", "architectures", "evaluation",
-    "training", "reporting", "runs", "plan", "pipeline", "studies", "api", "cli", "__main__",
+    "errors", "run_paths", "artifacts", "config", "device", "processes", "corpus", "tokenizer", "dataset", "architectures",
+    "evaluation", "training", "reporting", "runs", "plan", "pipeline", "studies", "api", "cli", "__main__",
 ]
+LIGHT = {
+    "errors", "run_paths", "artifacts", "config", "device", "processes", "cli", "architectures", "runs", "plan", "pipeline",
+}
 # fmt: on
-LIGHT = {"errors", "artifacts", "config", "device", "processes", "cli", "architectures", "runs", "plan", "pipeline"}
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
 
 

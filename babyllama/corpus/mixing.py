@@ -27,7 +27,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import Manifest, atomic_folder, fingerprint_file, recover_folder
+from babyllama.artifacts import Manifest, atomic_folder, fingerprint_file, recover_folder, sole_builder
 from babyllama.config.sections import Config
 from babyllama.corpus.deduplication import duplicate_test
 from babyllama.corpus.documents import is_synthetic, read_documents
@@ -55,6 +55,11 @@ def mix(config: Config, *, progress: Progress | None = None) -> MixReport:
     happens, the folder afterwards is the old one or the complete new one.
     """
     plan = plan_mix(config)
+    with sole_builder(plan.folder):
+        return _build(plan, progress)
+
+
+def _build(plan: Plan, progress: Progress | None) -> MixReport:
     recover_folder(plan.folder)
     reason = plan.why_not_reused()
     if reason is None and plan.manifest:

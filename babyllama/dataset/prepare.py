@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from babyllama.artifacts import (
     fingerprint_files,
     fingerprint_value,
     recover_folder,
+    sole_builder,
 )
 from babyllama.config.sections import DataSection
 from babyllama.dataset.encoding import encode_documents
@@ -62,7 +62,7 @@ def prepare_dataset(
     tokenizer = load_fast(tokenizer_path)
     inputs = {"text": fingerprint_files(files), "tokenizer": tokenizer_fingerprint(tokenizer)}
     settings = _settings(data)
-    with _sole_builder(folder):
+    with sole_builder(folder):
         recover_folder(folder)
         manifest = Manifest.read(folder)
         if manifest is not None:
@@ -136,17 +136,3 @@ def _damage(folder: Path, manifest: Manifest) -> str | None:
         if name != MANIFEST_NAME and (not file.is_file() or file.stat().st_size != size):
             return f"{name} is missing or damaged"
     return None
-
-
-@contextlib.contextmanager
-def _sole_builder(folder: Path) -> Iterator[None]:
-    """Let one process at a time build `folder`; the others wait and then find it built."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where several processes must not prepare the same text at once
-        yield
-        return
-    with (folder.parent / f".lock-{folder.name}").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

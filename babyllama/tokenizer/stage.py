@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from babyllama.artifacts import Manifest, fingerprint_file, fingerprint_files
+from babyllama.artifacts import Manifest, fingerprint_file, fingerprint_files, sole_builder
 from babyllama.config.sections import TokenizerSection
 from babyllama.errors import DataError, TokenizerError
 from babyllama.tokenizer.files import (
@@ -45,36 +45,39 @@ def build_tokenizer(
         raise DataError("there is no text to train a tokenizer on: no files were given.")
     inputs = {"text": fingerprint_files(files)}
     settings = section.model_dump(mode="json") | ({"left_out": left_out} if left_out else {})
-    if not overwrite and find_tokenizer(path) is not None:
-        manifest = Manifest.read(manifest_path(path))
-        if manifest is None or manifest.stage != "tokenizer":
-            if keep_foreign:
-                load_fast(path)
-                say(f"tokenizer {path}: there already, used as it is (BabyLlama did not train it)")
+    with sole_builder(path):
+        if not overwrite and find_tokenizer(path) is not None:
+            manifest = Manifest.read(manifest_path(path))
+            if manifest is None or manifest.stage != "tokenizer":
+                if keep_foreign:
+                    load_fast(path)
+                    say(f"tokenizer {path}: there already, used as it is (BabyLlama did not train it)")
+                    return False
+                raise TokenizerError(
+                    f"{path} holds a tokenizer that BabyLlama did not train (it has no manifest). Choose another output, or "
+                    "pass --overwrite to replace it."
+                )
+            reason = manifest.stale_reason(inputs, settings) or _damage(path, manifest)
+            if reason is None:
+                say(f"tokenizer {path}: up to date, reused")
                 return False
-            raise TokenizerError(
-                f"{path} holds a tokenizer that BabyLlama did not train (it has no manifest). Choose another output, or "
-                "pass --overwrite to replace it."
+            say(f"tokenizer {path}: trained again ({reason})")
+        tokenizer = train_tokenizer(documents(), section, progress=progress)
+        size = tokenizer.get_vocab_size()
+        if size < section.vocab_size:
+            say(
+                f"tokenizer {path}: {size:,} entries, not {section.vocab_size:,}: the text supports no more pieces that occur "
+                f"at least {section.min_frequency} times"
             )
-        reason = manifest.stale_reason(inputs, settings) or _damage(path, manifest)
-        if reason is None:
-            say(f"tokenizer {path}: up to date, reused")
-            return False
-        say(f"tokenizer {path}: trained again ({reason})")
-    tokenizer = train_tokenizer(documents(), section, progress=progress)
-    size = tokenizer.get_vocab_size()
-    if size < section.vocab_size:
-        say(
-            f"tokenizer {path}: {size:,} entries, not {section.vocab_size:,}: the text supports no more pieces that occur "
-            f"at least {section.min_frequency} times"
+        outputs = {
+            "vocab_size": size,
+            "fingerprint": tokenizer_fingerprint(tokenizer),
+            TOKENIZER_FILE: "sha256:" + hashlib.sha256(tokenizer.to_str(pretty=True).encode()).hexdigest(),
+        }
+        save_tokenizer(
+            tokenizer, path, manifest=Manifest("tokenizer", inputs=inputs, settings=settings, outputs=outputs)
         )
-    outputs = {
-        "vocab_size": size,
-        "fingerprint": tokenizer_fingerprint(tokenizer),
-        TOKENIZER_FILE: "sha256:" + hashlib.sha256(tokenizer.to_str(pretty=True).encode()).hexdigest(),
-    }
-    save_tokenizer(tokenizer, path, manifest=Manifest("tokenizer", inputs=inputs, settings=settings, outputs=outputs))
-    return True
+        return True
 
 
 def _damage(path: Path, manifest: Manifest) -> str | None:

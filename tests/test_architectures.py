@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from babyllama.architectures import build_config, build_model, families, parameter_counts
-from babyllama.config import ModelSection, load_config
+from babyllama.config import ModelSection, TokenizerSection, load_config
 from babyllama.errors import ConfigError
+from babyllama.tokenizer import special_ids, train_tokenizer, wrap_tokenizer
 
 pytestmark = pytest.mark.unit
 
@@ -91,6 +94,26 @@ def test_a_vocabulary_smaller_than_the_tokenizer_is_refused() -> None:
     with pytest.raises(ConfigError, match="the tokenizer has 50 entries"):
         build_config(tiny("Llama", vocab_size=40), vocab_size=50, seq_length=8)
     assert build_config(tiny("Llama", vocab_size=64), vocab_size=50, seq_length=8).vocab_size == 64
+
+
+@pytest.mark.parametrize("kind", ["Llama", "GPT2", "GPTJ"])
+def test_the_marks_are_those_of_the_tokenizer(kind: str) -> None:
+    foreign = Tokenizer(models.WordLevel({"a": 0, "b": 1, "c": 2, "<|endoftext|>": 3, "[PAD]": 4}, unk_token="a"))
+    own = train_tokenizer(["a b c"], TokenizerSection(vocab_size=259))
+    with_padding, ours = wrap_tokenizer(foreign), wrap_tokenizer(own)
+    without = PreTrainedTokenizerFast(tokenizer_object=foreign, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
+    assert build_config(tiny(kind), vocab_size=259, seq_length=8).to_dict().items() >= special_ids(ours).items()
+    for tokenizer, pad in ((with_padding, 4), (without, None)):
+        marks = special_ids(tokenizer)
+        assert marks == {"pad_token_id": pad, "bos_token_id": 3, "eos_token_id": 3}
+        model = build_model(tiny(kind), vocab_size=5, seq_length=8, marks=marks)
+        assert {name: getattr(model.config, name) for name in marks} == marks
+        assert getattr(model.get_input_embeddings(), "padding_idx", None) == (pad if kind == "Llama" else None)
+        assert model.get_input_embeddings().weight[:4].abs().sum(1).min() > 0, "every token but padding is trained"
+    # Without a mark for padding no row is set to zero, whatever its number.
+    bare = build_model(tiny(kind), vocab_size=5, seq_length=8, marks={"eos_token_id": 3})
+    assert bare.get_input_embeddings().padding_idx is None
+    assert (bare.config.pad_token_id, bare.config.bos_token_id, bare.config.eos_token_id) == (None, None, 3)
 
 
 def test_families_are_listed_with_a_summary() -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from faults import waits_for_another_builder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -308,6 +309,11 @@ def text(tmp_path: Path) -> Path:
     path = tmp_path / "a.train"
     path.write_text(TEXT)
     return path
+
+
+def test_two_processes_do_not_train_the_same_tokenizer(text: Path, tmp_path: Path) -> None:
+    path = tmp_path / "models" / "t.json"
+    assert waits_for_another_builder(path, lambda: build(path, text, []))
 
 
 def test_a_tokenizer_is_reused_until_text_or_settings_change(text: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import register
+from babyllama.architectures.registry import Marks, register
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class GPT2:
         """Four times the width."""
         return model.intermediate_size or 4 * model.hidden_size
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
         """The Hugging Face configuration."""
         from transformers import GPT2Config
 

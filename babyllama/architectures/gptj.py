@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import even_head_width, register
+from babyllama.architectures.registry import Marks, even_head_width, register
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class GPTJ:
         """Four times the width."""
         return model.intermediate_size or 4 * model.hidden_size
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
         """The Hugging Face configuration; 64 dimensions of each head are rotated, or all of a narrower head."""
         from transformers import GPTJConfig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import even_head_width, register
+from babyllama.architectures.registry import Marks, even_head_width, register
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Llama:
         """8/3 of the width, rounded up to a multiple of 64: as many parameters as a plain layer of four times."""
         return model.intermediate_size or -(-8 * model.hidden_size // (3 * 64)) * 64
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
         """The Hugging Face configuration. rope_theta stays at its default, which transformers 4 reads as well."""
         from transformers import LlamaConfig
 

@@ -7,7 +7,7 @@ configuration check stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from babyllama.config import ModelSection, register_rules, suggestion
@@ -15,6 +15,12 @@ from babyllama.errors import ConfigError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
+
+
+Marks = Mapping[str, int | None]
+"""pad_token_id, bos_token_id and eos_token_id of the tokenizer; None for a mark it lacks."""
+OWN_MARKS: Marks = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+"""Those of the tokenizers that BabyLlama trains."""
 
 
 class Family(Protocol):
@@ -33,7 +39,7 @@ class Family(Protocol):
     def feed_forward(self, model: ModelSection) -> int:
         """Width of the feed-forward layer, the family's default included."""
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: dict[str, int]) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
         """The Hugging Face configuration."""
 
 
@@ -59,27 +65,32 @@ def families() -> list[Family]:
     return list(_families.values())
 
 
-def build_config(model: ModelSection, *, vocab_size: int, seq_length: int) -> PretrainedConfig:
-    """The Hugging Face configuration of `model` for a tokenizer of `vocab_size` entries and blocks of `seq_length`."""
-    from babyllama.tokenizer import SPECIAL_TOKENS
+def build_config(
+    model: ModelSection, *, vocab_size: int, seq_length: int, marks: Marks | None = None
+) -> PretrainedConfig:
+    """The Hugging Face configuration of `model` for a tokenizer of `vocab_size` entries and blocks of `seq_length`.
 
+    `marks` are the ids of the tokenizer's special tokens (`babyllama.tokenizer.special_ids`), by default those of our
+    own. A pad_token_id of None leaves the embedding without a padding row.
+    """
     rows = model.vocab_size or vocab_size
     if rows < vocab_size:
         raise ConfigError(
             f"model.vocab_size = {rows}: the tokenizer has {vocab_size} entries, which need at least as many rows; "
             "remove the key or raise it."
         )
-    # The tokenizer gives its special tokens the ids 0, 1, 2 in this order.
-    marks = dict(zip(("pad_token_id", "bos_token_id", "eos_token_id"), range(len(SPECIAL_TOKENS)), strict=True))
+    marks = OWN_MARKS if marks is None else {name: marks.get(name) for name in OWN_MARKS}
     return family(model.type).build(model, rows, model.max_position_embeddings or seq_length, marks)
 
 
-def build_model(model: ModelSection, *, vocab_size: int, seq_length: int, seed: int = 42) -> PreTrainedModel:
-    """A freshly initialised model; the same `seed` gives the same weights."""
+def build_model(
+    model: ModelSection, *, vocab_size: int, seq_length: int, seed: int = 42, marks: Marks | None = None
+) -> PreTrainedModel:
+    """A freshly initialised model; the same `seed` gives the same weights. The rest is as in `build_config`."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = build_config(model, vocab_size=vocab_size, seq_length=seq_length)
+    config = build_config(model, vocab_size=vocab_size, seq_length=seq_length, marks=marks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AutoModelForCausalLM.from_config(config, dtype=torch.float32)

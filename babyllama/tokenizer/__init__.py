@@ -6,7 +6,9 @@ from babyllama.tokenizer.files import (
     load_tokenizer,
     mark_ids,
     save_tokenizer,
+    special_ids,
     tokenizer_fingerprint,
+    wrap_tokenizer,
 )
 from babyllama.tokenizer.marks import BOS, EOS, PAD, SPECIAL_TOKENS, Marks
 from babyllama.tokenizer.report import TokenizerReport, compare, describe, describe_domains
@@ -29,6 +31,8 @@ __all__ = [
     "load_tokenizer",
     "mark_ids",
     "save_tokenizer",
+    "special_ids",
     "tokenizer_fingerprint",
     "train_tokenizer",
+    "wrap_tokenizer",
 ]

@@ -113,7 +113,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
 
     Special-token strings in text are ordinary text to it, and it has a padding token. Raises TokenizerError.
     """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers import AutoTokenizer
 
     file = find_tokenizer(path)
     if file is None:
@@ -124,13 +124,24 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
         except Exception as error:
             raise TokenizerError(f"{file.parent} is not a tokenizer that can be loaded: {error}") from error
     else:
-        backend = load_fast(file)
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_marks(backend))
-        tokenizer.clean_up_tokenization_spaces = False
+        return wrap_tokenizer(load_fast(file))
     if not getattr(tokenizer, "is_fast", False):
         raise TokenizerError(
             f"the tokenizer at {path} has no tokenizer.json (it is a slow one). Choose one that has a fast version."
         )
+    return _as_we_use_it(tokenizer)
+
+
+def wrap_tokenizer(backend: Tokenizer) -> PreTrainedTokenizerFast:
+    """`backend` as `load_tokenizer` would give it if it were loaded from its file."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_marks(backend))
+    tokenizer.clean_up_tokenization_spaces = False
+    return _as_we_use_it(tokenizer)
+
+
+def _as_we_use_it(tokenizer: Any) -> Any:
     tokenizer.split_special_tokens = True
     tokenizer.backend_tokenizer.encode_special_tokens = True
     if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
@@ -185,6 +196,17 @@ def mark_ids(path: str | Path, tokenizer: Tokenizer) -> Marks:
             "train one with `babyllama tokenizer`."
         )
     return Marks(bos, eos, eos if pad is None else pad)
+
+
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int | None]:
+    """pad_token_id, bos_token_id and eos_token_id as a model configuration wants them; None where there is no such mark.
+
+    One mark serves as start and end where the tokenizer has only one, as in `mark_ids`. A mark that also stands in for
+    padding is no padding to the model, which would keep the embedding of such a token at zero and never train it.
+    """
+    bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    bos, eos = (eos if bos is None else bos), (bos if eos is None else eos)
+    return {"pad_token_id": None if pad in (bos, eos) else pad, "bos_token_id": bos, "eos_token_id": eos}
 
 
 def tokenizer_fingerprint(tokenizer: str | Path | Tokenizer | PreTrainedTokenizerFast) -> str:

@@ -31,20 +31,15 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("two")
     common = {"family": "Llama", "dropout": 0.0, "blocks": BLOCKS, "sections": SECTIONS}
     muon = {**SECTIONS, "optimization": {"optimizer": "muon", "ema_decay": 0.5}}
+    # 40 blocks: CountingBlocks' own number. A row is the mean of several steps, and the signal falls in between.
+    rare = {**common, "blocks": 40, "dropout": 0.1}
+    rare["sections"] = {"training": {**SECTIONS["training"], "logging_steps": 7}}
     jobs: list[dict[str, Any]] = [
         {**common, "folder": str(root / "plain")},
         {**common, "folder": str(root / "muon"), "sections": muon},
-        # 40 blocks: CountingBlocks' own number.
-        {**common, "blocks": 40, "folder": str(root / "whole"), "dropout": 0.1},
-        {
-            **common,
-            "blocks": 40,
-            "folder": str(root / "stopped"),
-            "dropout": 0.1,
-            "signal_at_block": 15,
-            "only_rank": 1,
-        },
-        {**common, "blocks": 40, "folder": str(root / "stopped"), "dropout": 0.1, "resume": "newest"},
+        {**rare, "folder": str(root / "whole")},
+        {**rare, "folder": str(root / "stopped"), "signal_at_block": 15, "only_rank": 1},
+        {**rare, "folder": str(root / "stopped"), "resume": "newest"},
     ]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

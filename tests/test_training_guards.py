@@ -11,8 +11,8 @@ import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
 from babyllama.artifacts import RunPaths, read_json, write_json
-from babyllama.errors import ConfigError, TrainingError
-from babyllama.training import compiling, console, micro_batch, newest_checkpoint, train
+from babyllama.errors import BabyLlamaError, CheckpointError, ConfigError, DataError, TrainingError
+from babyllama.training import check_training, compiling, console, micro_batch, newest_checkpoint, trackers, train
 from babyllama.training.batches import BatchPlan
 from babyllama.training.console import duration, perplexity
 from babyllama.training.decisions import Decisions
@@ -312,9 +312,50 @@ def test_every_key_is_read_somewhere(section: str) -> None:
         assert re.search(rf"(training|section|optimization|logging)\.{key}\b", code), key
 
 
-def test_keep_best_without_held_out_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.eval_path"):
-        tiny_run(tmp_path, eval_blocks=0, training={"keep_best": True})
+@pytest.mark.parametrize(
+    ("sections", "eval_blocks", "resume", "error", "message"),
+    [
+        ({"training": {"keep_best": True}}, None, None, ConfigError, r"data\.eval_path"),
+        ({}, 0, None, TrainingError, r"data\.eval_path: the text fills no block"),
+        ({"training": {"batch_size": 3, "effective_batch_size": 8}}, 6, None, ConfigError, "not a multiple"),
+        ({"training": {"batch_size": "auto"}}, 6, None, ConfigError, "needs training.effective_batch_size"),
+        ({"training": {"device": "cuda:99"}}, 6, None, ConfigError, "cuda:99"),
+        ({"logging": {"report_to": ["trackio"]}}, 6, None, ConfigError, "trackio is not installed"),
+        ({"training": {"blimp_every_words": 100}}, 6, None, DataError, "/none/here"),
+        ({}, 6, "none/checkpoint-3", CheckpointError, "does not exist"),
+        ({}, 6, ".", CheckpointError, "damaged"),
+    ],
+)
+def test_what_a_user_can_mend_is_found_before_anything_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sections: dict[str, Any],
+    eval_blocks: int | None,
+    resume: str | None,
+    error: type[BabyLlamaError],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(trackers._PACKAGES, "trackio", "a_package_that_is_not_there")
+    config = tiny_config(tmp_path, **{"evaluation": {"blimp_data": "/none/here"}, **sections})
+    given: dict[str, Any] = {
+        "resume": resume,
+        "train_dataset": TinyBlocks(),
+        "eval_dataset": None if eval_blocks is None else TinyBlocks(eval_blocks, seed=1, ragged=False),
+    }
+    check_training(tiny_config(tmp_path), **{**given, "resume": "newest", "eval_dataset": None})
+    with pytest.raises(error, match=message):
+        check_training(config, **given)
+    with pytest.raises(error, match=message):
+        train(
+            config,
+            model=tiny_model(),
+            tokenizer=tiny_tokenizer(),
+            paths=RunPaths(tmp_path / "tiny"),
+            run_info={"quiet": True},
+            **given,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_numbers_as_a_person_reads_them() -> None:

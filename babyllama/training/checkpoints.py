@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, read_json, write_json
+from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, read_json, sync_folder, write_json
 from babyllama.errors import CheckpointError
 from babyllama.training.console import note
 
@@ -69,7 +69,7 @@ def seal(path: Path, target: Path, step: int) -> None:
         # Only a run that went back to an earlier checkpoint meets its own later one; the new one replaces it.
         shutil.rmtree(target)
     os.replace(path, target)
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def damage(path: Path) -> str | None:
@@ -169,12 +169,3 @@ def read_state(path: Path) -> dict[str, Any]:
 
 def _files(path: Path) -> Iterator[Path]:
     return (file for file in sorted(path.rglob("*")) if file.is_file() and file.name != MANIFEST_NAME)
-
-
-def _sync(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

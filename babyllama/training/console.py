@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import Any
+
+from babyllama.processes import process_index
 
 _bars: list[Any] = []
 """The progress bar on display, which notes must not tear."""
@@ -14,7 +15,7 @@ _bars: list[Any] = []
 
 def note(message: str) -> None:
     """Print one line on standard error, above the progress bar if there is one; silent in all but the first process."""
-    if os.environ.get("RANK", "0") not in ("", "0"):
+    if process_index():
         return
     if _bars:
         _bars[-1].write(message, file=sys.stderr)

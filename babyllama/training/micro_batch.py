@@ -30,6 +30,14 @@ def candidates(effective: int, devices: int) -> list[int]:
     return [size for size in range(share, 0, -1) if share % size == 0]
 
 
+def sizes(config: Config, devices: int) -> list[int]:
+    """What `training.batch_size: auto` may choose from, largest first; ConfigError when there is nothing to divide."""
+    effective = config.training.effective_batch_size
+    if effective is None:
+        raise ConfigError("training.batch_size = auto needs training.effective_batch_size, which it then divides.")
+    return candidates(effective, devices)
+
+
 def smaller(size: int, effective: int, devices: int) -> int | None:
     """The next smaller candidate, None below one sequence."""
     return next((candidate for candidate in candidates(effective, devices) if candidate < size), None)
@@ -51,19 +59,16 @@ def choose(model: Any, config: Config, devices: int, device: torch.device, preci
 
     `model` must be under `training_forward`. Weights and random state are as before afterwards.
     """
-    effective = config.training.effective_batch_size
-    if effective is None:
-        raise ConfigError("training.batch_size = auto needs training.effective_batch_size, which it then divides.")
     length = config.data.seq_length
-    sizes = candidates(effective, devices)
+    possible = sizes(config, devices)
     if device.type != "cuda":
         room = _available_memory() // 2
         per_sequence = _activation_bytes(model, length)
-        sizes = [size for size in sizes if size * length <= _CPU_TOKENS] or [1]
-        return largest_that_fits(sizes, lambda size: size * per_sequence <= room or size == 1)
+        possible = [size for size in possible if size * length <= _CPU_TOKENS] or [1]
+        return largest_that_fits(possible, lambda size: size * per_sequence <= room or size == 1)
     model.to(device)
     with torch.random.fork_rng(devices=[device]):
-        chosen = largest_that_fits(sizes, lambda size: _runs(model, size, length, device, precision))
+        chosen = largest_that_fits(possible, lambda size: _runs(model, size, length, device, precision))
     if devices > 1 and torch.distributed.is_initialized():
         smallest = torch.tensor([chosen], device=device)
         torch.distributed.all_reduce(smallest, op=torch.distributed.ReduceOp.MIN)

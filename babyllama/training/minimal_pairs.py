@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from babyllama.config import Config
 from babyllama.evaluation import LoadedModel, read_pairs, score_minimal_pairs
-from babyllama.evaluation.pairs import default_pair_folder
+from babyllama.evaluation.pairs import PairSet, default_pair_folder
 from babyllama.training.console import note
 from babyllama.training.parts import RunParts
 from babyllama.training.rows_file import RowsFile
@@ -19,16 +19,21 @@ CURVE_COLUMNS = ("step", "words_seen", "tokens_seen", "pairs", "accuracy")
 PAIRS_PER_PARADIGM = 20
 
 
+def curve_pairs(config: Config) -> PairSet:
+    """The pairs of the curve; DataError where there are none."""
+    per_paradigm = min(config.evaluation.pairs_per_paradigm or PAIRS_PER_PARADIGM, PAIRS_PER_PARADIGM)
+    pairs = read_pairs(config.evaluation.blimp_data or default_pair_folder())
+    return pairs.subset(per_paradigm, config.training.seed)
+
+
 class MinimalPairCurve(TrainerCallback):
     """Scores in the first process and writes blimp_curve.csv; the others wait for it at their next exchange."""
 
     def __init__(self, parts: RunParts, tokenizer: Any, config: Config, every: int, file: RowsFile | None) -> None:
-        """Read the pairs; EvaluationError where there are none, before training has begun."""
+        """Read the pairs; DataError where there are none, before training has begun."""
         self.parts, self.tokenizer, self.every, self.file = parts, tokenizer, every, file
         self.seed, self.protocol, self.name = config.training.seed, config.evaluation.protocol, config.model.name
-        per_paradigm = min(config.evaluation.pairs_per_paradigm or PAIRS_PER_PARADIGM, PAIRS_PER_PARADIGM)
-        pairs = read_pairs(config.evaluation.blimp_data or default_pair_folder())
-        self.pairs = pairs.subset(per_paradigm, self.seed)
+        self.pairs = curve_pairs(config)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Score when this step has passed a multiple of `every` words."""

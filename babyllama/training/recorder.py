@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from babyllama.processes import process_count, process_index
 from babyllama.training.console import Progress, note
 from babyllama.training.rows_file import RowsFile
 from babyllama.training.state import Clock, RunState
@@ -29,8 +30,8 @@ class Recorder:
     ) -> None:
         self.state, self.clock, self.file, self.progress = state, clock, file, progress
         self.total_steps = total_steps
-        self.loss_sum = torch.tensor(state.loss_sum, dtype=torch.float32, device=device)
-        """Sum of this process's step losses since the last row."""
+        self.loss_sum = torch.tensor(_own(state.loss_sums), dtype=torch.float32, device=device)
+        """Sum of this process's step losses since the last row; the mean over processes is what a row says."""
         self._pending: dict[str, Any] | None = None
         self._recent: list[float] = []
         self._session = (0, 0.0)
@@ -45,9 +46,9 @@ class Recorder:
         """Add one micro-batch's part of the step's mean loss."""
         self.loss_sum += loss
 
-    def remember(self) -> None:
-        """Put the running sum into the state, before a checkpoint."""
-        self.state.loss_sum = float(self.loss_sum)
+    def remember(self, loss_sums: list[float]) -> None:
+        """Put the running sums of all processes into the state, before a checkpoint."""
+        self.state.loss_sums = loss_sums
 
     def row(self, step: int, epoch: float | None, loss_total: float, logs: dict[str, float]) -> dict[str, Any]:
         """Make the row of `step`, keep it for `flush` and return what trackers are told."""
@@ -104,3 +105,10 @@ class Recorder:
                     f"{_RECENT_ROWS} rows. If it does not come back down, lower training.lr or optimization.max_grad_norm."
                 )
         self._recent = [*self._recent, loss][-_RECENT_ROWS:]
+
+
+def _own(loss_sums: list[float]) -> float:
+    """This process's part of what was saved; the mean of all, which is what counts, for another number of processes."""
+    if len(loss_sums) == process_count():
+        return loss_sums[process_index()]
+    return sum(loss_sums) / len(loss_sums)

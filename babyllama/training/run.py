@@ -6,25 +6,23 @@ import contextlib
 import gc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from babyllama.artifacts import RunPaths
 from babyllama.config import Config
 from babyllama.device import choose_device, choose_precision
-from babyllama.errors import ConfigError, RunError
+from babyllama.errors import RunError
 from babyllama.processes import join_processes
 from babyllama.training import checkpoints, micro_batch
 from babyllama.training.batches import Blocks
+from babyllama.training.checks import Resume, check_training
 from babyllama.training.console import note
 from babyllama.training.decisions import Decisions
 from babyllama.training.memory import is_out_of_memory, out_of_memory
 from babyllama.training.result import TrainingResult
 from babyllama.training.session import Job, run_session
-from babyllama.training.sharding import refuse_untested_sharding
-
-Resume = Literal["newest"] | str | Path | None
 
 
 def train(
@@ -43,14 +41,16 @@ def train(
     `resume` is None, "newest" (starts anew, saying so, when there is no checkpoint) or the path of a checkpoint;
     `run_info["quiet"]` keeps notes and progress off the console. What is decided once (micro-batch, compilation,
     tracker id) is kept in run.json. Raises TrainingError when the loss is not a number, memory or disk run out;
-    CheckpointError for an unusable checkpoint; TrainingInterrupted (a SystemExit, code 130 or 143) after SIGINT or
+    what `check_training` raises; TrainingInterrupted (a SystemExit, code 130 or 143) after SIGINT or
     SIGTERM, with a checkpoint saved.
     """
-    refuse_untested_sharding(config)
-    if config.training.keep_best and eval_dataset is None:
-        raise ConfigError(
-            "training.keep_best = true needs held-out text to tell which model is best: set data.eval_path."
-        )
+    check_training(
+        config,
+        resume=resume,
+        train_dataset=train_dataset,
+        eval_dataset=eval_dataset,
+        model_rows=model.get_input_embeddings().weight.shape[0],
+    )
     device = choose_device(config.training.device)
     job = Job(
         config=config,
@@ -64,7 +64,6 @@ def train(
         devices=join_processes(device),
         quiet=bool(run_info.get("quiet", False)),
     )
-    job.check_data()
     checkpoint = _checkpoint(paths, resume)
     if config.training.gradient_checkpointing:
         # Non-reentrant recomputation is the kind that works with any input and with DistributedDataParallel.
@@ -108,7 +107,7 @@ def _checkpoint(paths: RunPaths, resume: Resume) -> Path | None:
             )
         return None
     if resume != "newest":
-        return checkpoints.checked(Path(resume))
+        return Path(resume)
     newest = checkpoints.newest_checkpoint(paths)
     if newest is None:
         note(f"no {'good ' if existing else ''}checkpoint in {paths.checkpoints} yet: training starts anew")

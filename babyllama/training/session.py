@@ -13,7 +13,6 @@ from babyllama.artifacts import RunPaths, recover_folder, write_json
 from babyllama.config import Config
 from babyllama.dataset import sample_blocks
 from babyllama.device import Precision
-from babyllama.errors import TrainingError
 from babyllama.processes import process_index
 from babyllama.training import checkpoints, compiling, micro_batch
 from babyllama.training.arguments import batch_plan, training_arguments
@@ -62,18 +61,6 @@ class Job:
             devices=self.devices,
             micro_batch=decisions.micro_batch if self.config.training.batch_size == "auto" else None,
         )
-
-    def check_data(self) -> None:
-        """Raise unless there are blocks and the model has a row for each of their tokens."""
-        for key, blocks in (("data.train_path", self.train_dataset), ("data.eval_path", self.eval_dataset)):
-            if blocks is None:
-                continue
-            if len(blocks) == 0:
-                raise TrainingError(
-                    f"{key}: the text fills no block of data.seq_length = {self.config.data.seq_length} tokens. "
-                    "Use more text or a shorter seq_length."
-                )
-            blocks.check(model_vocab_size=self.model.get_input_embeddings().weight.shape[0])
 
 
 def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> TrainingResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -25,8 +25,8 @@ class RunState:
     """tokens_seen at that row."""
     logged_seconds: float = 0.0
     """train_seconds at that row."""
-    loss_sum: float = 0.0
-    """Sum of step losses since that row; the exact fp32 number."""
+    loss_sums: list[float] = field(default_factory=lambda: [0.0])
+    """Each process's sum of step losses since that row; the exact fp32 numbers."""
     last_train_loss: float | None = None
     last_eval_loss: float | None = None
     best_eval_loss: float | None = None

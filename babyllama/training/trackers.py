@@ -18,16 +18,22 @@ _WANDB_HOST = "api.wandb.ai"
 _PACKAGES = {"wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}
 
 
+def tracker_names(config: Config) -> list[str]:
+    """The trackers that `config` asks for, each once; ConfigError names the package that is missing."""
+    names = list(dict.fromkeys([*(["wandb"] if config.logging.wandb else []), *config.logging.report_to]))
+    for name in names:
+        if importlib.util.find_spec(_PACKAGES[name]) is None:
+            raise ConfigError(f"logging.report_to: {name} is not installed; pip install {_PACKAGES[name]}.")
+    return names
+
+
 def prepare_trackers(config: Config, paths: RunPaths, decisions: Decisions) -> list[str]:
     """Names for `report_to`; sets what wandb reads from the environment, where the user has not.
 
     Without a login or without network wandb records offline, and a line says so. The run id is decided once, so that a
     resumed run goes on in the same curve. ConfigError names the package that is missing.
     """
-    names = list(dict.fromkeys([*(["wandb"] if config.logging.wandb else []), *config.logging.report_to]))
-    for name in names:
-        if importlib.util.find_spec(_PACKAGES[name]) is None:
-            raise ConfigError(f"logging.report_to: {name} is not installed; pip install {_PACKAGES[name]}.")
+    names = tracker_names(config)
     if "wandb" in names:
         decisions.tracker_id = decisions.tracker_id or secrets.token_hex(4)
         _prepare_wandb(config, paths, decisions.tracker_id)

@@ -192,12 +192,17 @@ class LanguageModelTrainer(Trainer):
         """Make a row of losses.csv of a training log, then tell the trackers."""
         if "loss" in logs:
             # Our own sum: unlike the Trainer's, it goes on across a resume.
-            total = self.parts.recorder.loss_sum.reshape(1)
-            mean = float(self.accelerator.gather(total).mean()) if self.args.world_size > 1 else float(total)
+            sums = self._loss_sums()
+            mean = sum(sums) / len(sums)
             if self.accelerator.scaler is not None:
                 self.parts.guard.check_scale(self.state.global_step, self.accelerator.scaler.get_scale())
             logs = self.parts.recorder.row(self.state.global_step, self.state.epoch, mean, logs)
         super().log(logs)
+
+    def _loss_sums(self) -> list[float]:
+        """The running sum of every process; all of them must ask."""
+        own = self.parts.recorder.loss_sum.reshape(1)
+        return (self.accelerator.gather(own) if self.args.world_size > 1 else own).tolist()
 
     def tell(self, values: dict[str, float]) -> None:
         """Report `values` to the trackers from inside a step, without taking the place of the step's own log."""
@@ -224,7 +229,7 @@ class LanguageModelTrainer(Trainer):
         parts.guard.check_now()
         parts.recorder.flush()
         parts.clock.tick()
-        parts.recorder.remember()
+        parts.recorder.remember(self._loss_sums())
         # losses.csv is the record; the Trainer's own history would grow with every step and every checkpoint.
         self.state.log_history = self.state.log_history[-1:]
         folder = parts.checkpoints

@@ -1,0 +1,60 @@
+"""What a user can mend before training starts, found without writing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from babyllama.config import Config
+from babyllama.device import choose_device
+from babyllama.errors import ConfigError, TrainingError
+from babyllama.processes import process_count
+from babyllama.training import checkpoints, micro_batch
+from babyllama.training.arguments import batch_plan
+from babyllama.training.batches import Blocks
+from babyllama.training.minimal_pairs import curve_pairs
+from babyllama.training.sharding import refuse_untested_sharding
+from babyllama.training.trackers import tracker_names
+
+Resume = Literal["newest"] | str | Path | None
+
+
+def check_training(
+    config: Config,
+    *,
+    resume: Resume,
+    train_dataset: Blocks,
+    eval_dataset: Blocks | None,
+    model_rows: int | None = None,
+) -> None:
+    """Raise every error that `train` would raise before its first step and that a user can mend; writes nothing.
+
+    Call it before the run folder is cleared or written. `resume` is as in `train`; of checkpoints, only one that is
+    named is looked at. `model_rows` are the rows of the model's embedding, by default `model.vocab_size`. Raises
+    ConfigError, TrainingError, TokenizerError, DataError (no minimal pairs) and CheckpointError.
+    """
+    training = config.training
+    refuse_untested_sharding(config)
+    if training.keep_best and eval_dataset is None:
+        raise ConfigError(
+            "training.keep_best = true needs held-out text to tell which model is best: set data.eval_path."
+        )
+    choose_device(training.device)
+    for key, blocks in (("data.train_path", train_dataset), ("data.eval_path", eval_dataset)):
+        if blocks is None:
+            continue
+        if len(blocks) == 0:
+            raise TrainingError(
+                f"{key}: the text fills no block of data.seq_length = {config.data.seq_length} tokens. "
+                "Use more text or a shorter seq_length."
+            )
+        blocks.check(model_vocab_size=model_rows if model_rows is not None else config.model.vocab_size)
+    if training.batch_size == "auto":
+        micro_batch.sizes(config, process_count())
+    else:
+        batch_plan(config, num_blocks=len(train_dataset), devices=process_count())
+    tracker_names(config)
+    if training.blimp_every_words is not None:
+        curve_pairs(config)
+    if resume is not None and resume != "newest":
+        checkpoints.step_of(checkpoints.checked(Path(resume)))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+
+PATIENCE = timedelta(hours=6)
+"""How long processes wait for each other: the first one packs a large corpus alone while the others wait."""
 
 
 def process_count() -> int:
@@ -25,7 +30,8 @@ def join_processes(device: torch.device) -> int:
     if count > 1:
         from accelerate import PartialState
 
-        PartialState(cpu=device.type == "cpu", backend="gloo" if device.type == "cpu" else None)
+        backend = "gloo" if device.type == "cpu" else None
+        PartialState(cpu=device.type == "cpu", backend=backend, timeout=PATIENCE)
     return count
 
 

@@ -86,11 +86,17 @@ def choose_precision(training: TrainingSection, device: torch.device) -> Precisi
     return Precision(instead, f"nearest to {asked}", f"{asked} was asked for, but {why}: training in {instead} instead")
 
 
-def available_cores() -> int:
-    """CPU cores this process may use (affinity and cgroup shares of containers included where the system tells)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def available_cores(cpu_max: str | os.PathLike[str] = "/sys/fs/cgroup/cpu.max") -> int:
+    """CPU cores this process may use: its affinity, and the quota of its container that `cpu_max` (cgroup v2) holds."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open(cpu_max, encoding="ascii") as limit:
+            quota, period = limit.read().split()
+        # Rounded down: one thread more than the quota keeps all of them waiting for their share.
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        # Not in a container, or "max": no quota.
+        return cores
 
 
 def set_threads(count: int | None = None) -> int:

@@ -1,5 +1,8 @@
 """Device and precision: the best there is, and never a crash for a format the hardware lacks."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -56,6 +59,20 @@ def test_a_device_that_is_not_there_is_explained(name: str) -> None:
 
 def test_auto_is_a_device_of_this_machine() -> None:
     torch.zeros(1, device=devices.choose_device("auto"))
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("200000 100000", 2), ("50000 100000", 1), ("250000 100000", 2)])
+def test_a_container_quota_bounds_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    limit = tmp_path / "cpu.max"
+    limit.write_text(quota + "\n")
+    assert devices.available_cores(limit) == cores
+    for unlimited in ("max 100000\n", ""):
+        limit.write_text(unlimited)
+        assert devices.available_cores(limit) == 64
+    assert devices.available_cores(tmp_path / "absent") == 64
 
 
 def test_threads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

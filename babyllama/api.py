@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import babyllama.architectures  # noqa: F401  (its families register themselves for the configuration check)
+from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
 from babyllama.config import load_config as _load_config
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.cleaners import DomainCleaners, clean, create_cleaner_registry
 from babyllama.corpus.documents import corpus_files, read_documents
+from babyllama.errors import DataError
 from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model
 from babyllama.evaluation.suite import BenchmarkSuite
@@ -49,15 +51,19 @@ def load_config(path: PathLike, overrides: Iterable[str] = ()) -> Config:
 def create_model(config: Config | PathLike, tokenizer: Any = None) -> PreTrainedModel:
     """A freshly initialised model of `config` (a path or a Config).
 
-    The vocabulary is that of `tokenizer`, else of the tokenizer at `data.tokenizer_path`; when there is none yet, the
-    size the configuration asks for.
+    Vocabulary and special tokens are those of `tokenizer` (an object or a path), else of the tokenizer at
+    `data.tokenizer_path`; when there is none yet, those of the one the configuration asks for.
     """
     from babyllama.architectures import build_model
     from babyllama.plan import vocabulary
+    from babyllama.tokenizer import find_tokenizer, special_ids
 
     config = config if isinstance(config, Config) else load_config(config)
-    size = len(tokenizer) if tokenizer is not None else vocabulary(config)[0]
-    return build_model(config.model, vocab_size=size, seq_length=config.data.seq_length, seed=config.training.seed)
+    section, length, seed = config.model, config.data.seq_length, config.training.seed
+    if tokenizer is None and find_tokenizer(config.data.tokenizer_path) is None:
+        return build_model(section, vocab_size=vocabulary(config)[0], seq_length=length, seed=seed)
+    loaded = _tokenizer(config.data.tokenizer_path if tokenizer is None else tokenizer)
+    return build_model(section, vocab_size=len(loaded), seq_length=length, seed=seed, marks=special_ids(loaded))
 
 
 def train_model(config: Config | PathLike, **options: Any) -> Run:
@@ -110,10 +116,9 @@ class ModelEvaluator(_ModelEvaluator):
 class DataProcessor:
     """Text files to packed blocks of tokens, with one tokenizer (an object or a path)."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast | PathLike) -> None:
-        from babyllama.tokenizer import load_tokenizer
-
-        self.tokenizer = load_tokenizer(os.fspath(tokenizer)) if isinstance(tokenizer, str | os.PathLike) else tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerFast | Tokenizer | PathLike) -> None:
+        self.tokenizer = _tokenizer(tokenizer)
+        self._path = os.fspath(tokenizer) if isinstance(tokenizer, str | os.PathLike) else None
 
     def load_text_files(self, path: PathLike | Sequence[PathLike], errors: str = "strict") -> list[str]:
         """The documents of a file, a folder, a glob or a list of files."""
@@ -131,24 +136,52 @@ class DataProcessor:
             row += [self.tokenizer.bos_token_id, *ids, self.tokenizer.eos_token_id]
         return [row[start : start + seq_length] for start in range(0, len(row), seq_length)]
 
-    def prepare_dataset(self, path: PathLike, seq_length: int = 128, **keys: Any) -> PackedDataset:
-        """The text in `path` as packed blocks on disk, built or reused; `keys` are further keys of the `data` section."""
-        from babyllama.dataset import PackedDataset, prepare_dataset
-        from babyllama.tokenizer import save_tokenizer, tokenizer_fingerprint
+    def prepare_dataset(self, path: PathLike | Sequence[PathLike], seq_length: int = 128, **keys: Any) -> PackedDataset:
+        """The text in `path` (a file, folder, glob, or a list of them) as packed blocks on disk, built or reused.
+
+        `keys` are further keys of the `data` section.
+        """
+        from babyllama.dataset import open_dataset, prepare_dataset
 
         files = _files(path)
-        data = DataSection(train_path=os.fspath(path), seq_length=seq_length, **keys)
-        source = str(getattr(self.tokenizer, "name_or_path", ""))
-        if not Path(source).exists():
-            # A tokenizer that only lives in memory is put beside the blocks that are made with it.
-            digest = tokenizer_fingerprint(self.tokenizer).removeprefix("sha256:")[:12]
-            source = str(Path(data.packed_dir) / f"tokenizer-{digest}.json")
-            save_tokenizer(self.tokenizer, source)
-        folder = prepare_dataset(lambda: read_documents(files), files, source, data, split="train")
-        return PackedDataset(folder)
+        data = DataSection(train_path=", ".join(os.fspath(one) for one in _paths(path)), seq_length=seq_length, **keys)
+        data = data.model_copy(update={"tokenizer_path": self._saved(data.packed_dir)})
+        folder = prepare_dataset(
+            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split="train"
+        )
+        return open_dataset(folder, data)
+
+    def _saved(self, packed_dir: str) -> str:
+        """Where the tokenizer lies; one that lives only in memory is put beside the blocks that are made with it."""
+        from babyllama.tokenizer import find_tokenizer, save_tokenizer, special_ids, tokenizer_fingerprint
+
+        fingerprint = tokenizer_fingerprint(self.tokenizer)
+        if self._path is not None and tokenizer_fingerprint(self._path) == fingerprint:
+            return self._path
+        name = fingerprint_value([fingerprint, special_ids(self.tokenizer)]).removeprefix("sha256:")[:12]
+        saved = str(Path(packed_dir) / f"tokenizer-{name}.json")
+        if find_tokenizer(saved) is None:
+            save_tokenizer(self.tokenizer, saved)
+        return saved
+
+
+def _tokenizer(tokenizer: Any) -> PreTrainedTokenizerFast:
+    """`tokenizer` (a path, a `tokenizers.Tokenizer` or a Hugging Face one) as a Hugging Face tokenizer."""
+    from tokenizers import Tokenizer
+
+    from babyllama.tokenizer import load_tokenizer, wrap_tokenizer
+
+    if isinstance(tokenizer, str | os.PathLike):
+        return load_tokenizer(os.fspath(tokenizer))
+    return wrap_tokenizer(tokenizer) if isinstance(tokenizer, Tokenizer) else tokenizer
+
+
+def _paths(path: PathLike | Sequence[PathLike]) -> Sequence[PathLike]:
+    return [path] if isinstance(path, str | os.PathLike) else path
 
 
 def _files(path: PathLike | Sequence[PathLike]) -> list[Path]:
-    if isinstance(path, str | os.PathLike):
-        return corpus_files(os.fspath(path), key="path")
-    return [Path(one) for one in path]
+    files = [file for one in _paths(path) for file in corpus_files(os.fspath(one), key="path")]
+    if not files:
+        raise DataError("path: the list names no files. Give at least one file, folder or glob.")
+    return files

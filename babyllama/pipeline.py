@@ -163,15 +163,26 @@ def _train(
     import numpy
 
     from babyllama.architectures import build_model
-    from babyllama.tokenizer import load_tokenizer
-    from babyllama.training import train
+    from babyllama.tokenizer import load_tokenizer, special_ids
+    from babyllama.training import check_training, train
 
     threads = set_threads(config.training.threads)
     device = choose_device(config.training.device)
     precision = choose_precision(config.training, device)
     tokenizer = load_tokenizer(inputs.tokenizer_path)
     model = build_model(
-        config.model, vocab_size=len(tokenizer), seq_length=config.data.seq_length, seed=config.training.seed
+        config.model,
+        vocab_size=len(tokenizer),
+        seq_length=config.data.seq_length,
+        seed=config.training.seed,
+        marks=special_ids(tokenizer),
+    )
+    check_training(
+        config,
+        resume=resume,
+        train_dataset=inputs.train,
+        eval_dataset=inputs.eval,
+        model_rows=model.config.vocab_size,
     )
     if precision.warning:
         say(f"warning: {precision.warning}")

@@ -170,6 +170,12 @@ def test_bad_input_is_one_error_and_leaves_no_run(
     assert not (world / "models" / "tiny").exists()
 
 
+def test_what_training_would_refuse_leaves_no_half_run(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "keep_best" in errors(capsys, "training.keep_best=true", "data.eval_path=null")
+    assert "checkpoint" in errors(capsys, "--resume_from_checkpoint", "./models/tiny/checkpoints/checkpoint-5")
+    assert not (world / "models" / "tiny").exists()
+
+
 def test_binary_junk_and_an_empty_corpus_are_named(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = world / "data" / "train" / "text.train"
     text.write_bytes(b"good text\n" + b"\xff\xfejunk")

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from babyllama.artifacts import _temporary_prefix
 from babyllama.cli import main
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.documents import corpus_files, read_documents
@@ -341,7 +342,8 @@ def test_a_shortened_or_missing_file_is_built_again(world: World, name: str) -> 
 
 def test_what_a_kill_left_over_is_cleared(world: World) -> None:
     folder = packed_folder(world.data, "train")
-    leftover = folder.parent / f".tmp-{folder.name}-abc"
+    # A process of this number cannot be running.
+    leftover = folder.parent / f"{_temporary_prefix(folder, 99_999_999)}abc"
     leftover.mkdir(parents=True)
     world.prepare()
     assert sorted(path.name for path in folder.parent.iterdir()) == sorted([f".lock-{folder.name}", folder.name])

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup quickstart test lint clean
+.PHONY: setup quickstart test parity lint clean
 
 setup: $(READY)
 
@@ -21,6 +21,12 @@ quickstart: $(READY)
 
 test: $(READY)
 	@$(BIN)/python run_tests.py
+
+# Scores beside those of lm-evaluation-harness and minicons themselves, which the extra `parity` brings.
+parity: $(READY)
+	@test -f .venv/.parity || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,test,parity]"
+	@touch .venv/.parity
+	@$(BIN)/python run_tests.py --no-lint tests/parity
 
 lint: $(READY)
 	@$(BIN)/python run_tests.py --lint-only

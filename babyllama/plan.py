@@ -18,7 +18,7 @@ from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, DataError, TokenizerError
 from babyllama.runs import run_of
-from babyllama.training.arguments import batch_plan
+from babyllama.training.batch_plan import batch_plan
 from babyllama.training.schedule import Schedule
 
 _SAMPLE_BYTES = 1_000_000

@@ -17,7 +17,8 @@ from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 
 from babyllama.artifacts import RunPaths, read_json
 from babyllama.training import train
-from babyllama.training.batches import BatchPlan, EpochBatches
+from babyllama.training.batch_plan import BatchPlan
+from babyllama.training.batches import EpochBatches
 from babyllama.training.rows_file import read_rows
 
 BLOCKS = 37

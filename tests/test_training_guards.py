@@ -13,7 +13,7 @@ from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_t
 from babyllama.artifacts import RunPaths, read_json, write_json
 from babyllama.errors import BabyLlamaError, CheckpointError, ConfigError, DataError, TrainingError
 from babyllama.training import check_training, compiling, console, micro_batch, newest_checkpoint, trackers, train
-from babyllama.training.batches import BatchPlan
+from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.console import duration, perplexity
 from babyllama.training.decisions import Decisions
 from babyllama.training.guards import LossGuard

@@ -1,4 +1,4 @@
-"""Configuration -> the Trainer's arguments and the arithmetic of steps."""
+"""Configuration -> the Trainer's arguments."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from transformers import TrainingArguments
 
 from babyllama.config import Config
 from babyllama.device import Precision
-from babyllama.errors import ConfigError
-from babyllama.training.batches import BatchPlan
+from babyllama.training.batch_plan import BatchPlan
 
 
 class SingleDeviceArguments(TrainingArguments):
@@ -77,20 +76,3 @@ def training_arguments(
         torch.cuda.set_device(device)
         arguments.__dict__["_setup_devices"] = device
     return arguments
-
-
-def batch_plan(config: Config, *, num_blocks: int, devices: int, micro_batch: int | None = None) -> BatchPlan:
-    """Micro-batch, accumulation and devices; `micro_batch` stands in for `batch_size: auto` once it is decided."""
-    training = config.training
-    size = micro_batch if micro_batch is not None else training.batch_size
-    if size == "auto":
-        raise ConfigError("training.batch_size = auto: the micro-batch has not been chosen yet.")
-    accumulation = training.gradient_accumulation_steps
-    if training.effective_batch_size is not None:
-        accumulation, left = divmod(training.effective_batch_size, size * devices)
-        if left or not accumulation:
-            raise ConfigError(
-                f"training.effective_batch_size = {training.effective_batch_size} is not a multiple of batch_size x "
-                f"devices = {size} x {devices} = {size * devices}. Change one of them."
-            )
-    return BatchPlan(num_blocks, config.data.seq_length, size, accumulation, devices)

@@ -9,7 +9,6 @@ the same data in the same steps. The last step of an epoch holds what is left an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from babyllama.dataset.packed import IGNORED
+from babyllama.training.batch_plan import BatchPlan
 
 
 class Blocks(Protocol):
@@ -33,45 +33,6 @@ class Blocks(Protocol):
     def epoch_offset(self, epoch: int, seed: int) -> int: ...
 
     def check(self, *, model_vocab_size: int | None = None) -> None: ...
-
-
-@dataclass(frozen=True)
-class BatchPlan:
-    """The arithmetic of one run's steps."""
-
-    num_blocks: int
-    seq_length: int
-    micro_batch: int
-    """Sequences per device in one forward pass."""
-    accumulation: int
-    """Micro-batches per optimizer step."""
-    devices: int = 1
-
-    @property
-    def blocks_per_step(self) -> int:
-        return self.micro_batch * self.accumulation * self.devices
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(self.num_blocks / self.blocks_per_step)
-
-    @property
-    def micro_batches_per_epoch(self) -> int:
-        """Forward passes of each device in one epoch; the last step needs only as many as its blocks fill."""
-        full_steps, left = divmod(self.num_blocks, self.blocks_per_step)
-        return full_steps * self.accumulation + math.ceil(left / (self.micro_batch * self.devices))
-
-    def total_steps(self, num_epochs: float, max_steps: int | None) -> int:
-        """Optimizer steps of the run."""
-        return max_steps if max_steps is not None else max(1, math.ceil(num_epochs * self.steps_per_epoch))
-
-    def describe(self) -> str:
-        """The product in words: 32 sequences x 4 accumulation x 1 device = 128 sequences = 16,384 tokens per step."""
-        devices = f"{self.devices} device{'s' if self.devices > 1 else ''}"
-        return (
-            f"{self.micro_batch} sequences x {self.accumulation} accumulation x {devices} = "
-            f"{self.blocks_per_step:,} sequences = {self.blocks_per_step * self.seq_length:,} tokens per step"
-        )
 
 
 class EpochBatches:

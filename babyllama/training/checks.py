@@ -10,7 +10,7 @@ from babyllama.device import choose_device
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.processes import process_count
 from babyllama.training import checkpoints, micro_batch
-from babyllama.training.arguments import batch_plan
+from babyllama.training.batch_plan import batch_plan
 from babyllama.training.batches import Blocks
 from babyllama.training.minimal_pairs import curve_pairs
 from babyllama.training.sharding import refuse_untested_sharding

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from babyllama.config import Config
-from babyllama.training.batches import BatchPlan
+from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.console import duration, note
 
 _COST_SECONDS = {"cpu": 60.0, "cuda": 45.0}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from babyllama.config import Config
 from babyllama.training.average import WeightAverage
-from babyllama.training.batches import BatchPlan, Blocks
+from babyllama.training.batch_plan import BatchPlan
+from babyllama.training.batches import Blocks
 from babyllama.training.guards import LossGuard
 from babyllama.training.interruption import Interruption
 from babyllama.training.recorder import Recorder

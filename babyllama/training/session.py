@@ -15,9 +15,10 @@ from babyllama.dataset import sample_blocks
 from babyllama.device import Precision
 from babyllama.processes import process_index
 from babyllama.training import checkpoints, compiling, micro_batch
-from babyllama.training.arguments import batch_plan, training_arguments
+from babyllama.training.arguments import training_arguments
 from babyllama.training.average import WeightAverage
-from babyllama.training.batches import BatchPlan, Blocks
+from babyllama.training.batch_plan import BatchPlan, batch_plan
+from babyllama.training.batches import Blocks
 from babyllama.training.best import BestModel, best_folder
 from babyllama.training.console import Progress, note
 from babyllama.training.decisions import Decisions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from babyllama.artifacts import RunPaths
 from babyllama.errors import CheckpointError, RunError, TrainingError
 from babyllama.training import checkpoints, newest_checkpoint
 from babyllama.training.rows_file import LOSS_COLUMNS, RowsFile, read_rows
+from babyllama.training.saving import save_model_folder
 from babyllama.training.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, crossed
 
 pytestmark = pytest.mark.integration
@@ -223,3 +225,18 @@ def test_final_loads_in_both_spellings(run: RunPaths) -> None:
     assert config["use_cache"] is True
     tokenizer = json.loads((run.final / "tokenizer_config.json").read_text())
     assert tokenizer["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+def test_the_systems_own_refusal_to_write_weights_is_one_error(tmp_path: Path) -> None:
+    """No mock: past the limit on file sizes the system refuses, as a full disk does, and safetensors raises its own."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        with pytest.raises(TrainingError, match="could not be written"):
+            save_model_folder(tmp_path / "final", tiny_model("Llama"), tokenizer=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list(tmp_path.iterdir()) == []

@@ -6,10 +6,15 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from babyllama.artifacts import atomic_folder, read_json, write_json
 from babyllama.errors import TrainingError
 from babyllama.tokenizer import save_tokenizer
 from babyllama.training.average import WeightAverage
+
+WRITE_FAILURES = (OSError, RuntimeError, SafetensorError)
+"""What a full disk raises: Python's own writes, torch.save, and safetensors, which has an exception of its own."""
 
 
 def save_model_folder(
@@ -33,7 +38,7 @@ def save_model_folder(
             _readable_by_older_versions(folder)
             if facts is not None:
                 write_json(folder / "checkpoint.json", facts)
-    except (OSError, RuntimeError) as error:
+    except WRITE_FAILURES as error:
         raise TrainingError(
             f"the model could not be written to {path}: {error}. Free some space, then continue with "
             "--resume_from_checkpoint."

@@ -22,6 +22,7 @@ from babyllama.training.callbacks import StepControl
 from babyllama.training.console import perplexity
 from babyllama.training.optimizers import build_optimizer
 from babyllama.training.parts import RunParts
+from babyllama.training.saving import WRITE_FAILURES
 
 
 class LanguageModelTrainer(Trainer):
@@ -248,7 +249,7 @@ class LanguageModelTrainer(Trainer):
                 checkpoints.seal(whole, checkpoints.checkpoint_path(folder, step), step)
                 checkpoints.clear_leftovers(folder)
                 checkpoints.prune(folder, parts.config.training.save_total_limit)
-        except (OSError, RuntimeError) as error:
+        except WRITE_FAILURES as error:
             checkpoints.clear_leftovers(folder)
             raise TrainingError(_not_written(folder, step, error)) from error
         finally:

@@ -17,6 +17,7 @@ from babyllama.corpus.cleaners import (
     Cleaner,
     DomainCleaners,
     clean,
+    clean_all,
     cleaner_fingerprint,
     create_cleaner_registry,
     register_cleaner,
@@ -328,6 +329,14 @@ def test_cleaning_twice_changes_nothing_more(domain, text, keep):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", DOMAINS)
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(st.one_of(noisy, st.sampled_from(["", "endofdocument", "a\nendofdocument\nb"])), max_size=6))
+def test_documents_cleaned_together_come_out_as_each_alone(domain, texts):
+    assert clean_all(texts, domain) == [clean(text, domain) for text in texts]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("domain", DOMAINS)
 @settings(max_examples=25, deadline=None)
 @given(tokens=plain, breaks=st.sets(st.integers(1, 30)))
 def test_ordinary_text_is_left_alone(domain, tokens, breaks):
@@ -394,8 +403,9 @@ def test_real_files_keep_their_words_and_are_clean_after_one_pass(shared_data, r
         domain = guess_domain(file.stem)
         assert domain == file.stem
         before = after = 0
-        for part in split_file(file, domain):
-            cleaned = clean(part.text, domain)
+        parts = list(split_file(file, domain))
+        for part, cleaned in zip(parts, clean_all([part.text for part in parts], domain), strict=True):
+            assert cleaned == clean(part.text, domain)
             assert clean(cleaned, domain) == cleaned
             before += len(re.findall(r"\w+", part.text))
             after += len(re.findall(r"\w+", cleaned))

@@ -52,8 +52,7 @@ def clean_file(
     reader = _reader(source, domain, errors)
     documents = characters = kept = 0
     with atomic_file(target) as handle:
-        for part in reader.parts():
-            text = clean(part.text, part.domain, keep_speakers)
+        for part, text in reader.cleaned_parts(keep_speakers):
             characters += len(part.text)
             if not text:
                 continue

@@ -12,7 +12,7 @@ from pathlib import Path
 from babyllama.artifacts import fingerprint_file, fingerprint_value
 from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus import hub
-from babyllama.corpus.cleaners import CLEANERS, suggest_domain
+from babyllama.corpus.cleaners import CLEANERS, clean_all, suggest_domain
 from babyllama.corpus.documents import corpus_files
 from babyllama.corpus.reading import RECORD_SUFFIXES, plain_stem, plain_suffix, records
 from babyllama.corpus.splitting import Part, split_file, split_record
@@ -20,6 +20,9 @@ from babyllama.errors import ConfigError, DataError
 
 _SMALL_FILE = 1000
 """Bytes up to which two files of different sources may be equal by chance: one-line files often are."""
+
+_CLEANED_TOGETHER = 1 << 15
+"""Characters from which on documents are cleaned without waiting for more."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ class Source:
             else:
                 yield from split_file(file, domain, self.errors)
 
+    def cleaned_parts(self, keep_speakers: bool) -> Iterator[tuple[Part, str]]:
+        """The documents as `parts` gives them, each with its cleaned text."""
+        waiting: list[Part] = []
+        characters = 0
+        for part in self.parts():
+            if waiting and (characters > _CLEANED_TOGETHER or part.domain != waiting[0].domain):
+                yield from _cleaned(waiting, keep_speakers)
+                waiting, characters = [], 0
+            waiting.append(part)
+            characters += len(part.text)
+        if waiting:
+            yield from _cleaned(waiting, keep_speakers)
+
     def domain_of(self, file: Path) -> str:
         """The cleaner and splitter for `file`: the configured domain, else what its BabyLM stem says."""
         return self.domain or guess_domain(plain_stem(file))
@@ -61,6 +77,11 @@ class Source:
         if self.section.hub:
             return hub.fingerprint(self.section, known)
         return fingerprint_value([fingerprint_file(file) for file in self.files])
+
+
+def _cleaned(parts: list[Part], keep_speakers: bool) -> Iterator[tuple[Part, str]]:
+    texts = clean_all([part.text for part in parts], parts[0].domain, keep_speakers)
+    return zip(parts, texts, strict=True)
 
 
 def guess_domain(stem: str) -> str:

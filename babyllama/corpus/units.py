@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from babyllama.corpus.cleaners import clean
 from babyllama.corpus.sources import Source
 
 
@@ -51,8 +50,8 @@ def units_of(
 ) -> Iterator[Unit]:
     """The units of `source` in file order, streamed; `reading` is kept up to date."""
     document, piece = first_document - 1, 0
-    for part in source.parts():
-        text = clean(part.text, part.domain, keep_speakers) if cleaned else part.text.strip()
+    raw = ((part, part.text.strip()) for part in source.parts())
+    for part, text in source.cleaned_parts(keep_speakers) if cleaned else raw:
         reading.characters += len(part.text)
         reading.kept += len(text)
         if not text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from babyllama.artifacts import fingerprint_value
@@ -26,6 +26,7 @@ __all__ = [
     "Rule",
     "RuleCount",
     "clean",
+    "clean_all",
     "cleaner_fingerprint",
     "create_cleaner_registry",
     "register_cleaner",
@@ -73,6 +74,14 @@ def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> st
             f"the cleaner {domain!r} returned {type(cleaned).__name__}; a cleaner takes and returns a string."
         )
     return cleaned.strip()
+
+
+def clean_all(texts: Sequence[str], domain: str = "default", keep_speakers: bool = False) -> list[str]:
+    """`clean` of each of `texts`; many short ones take half the time together."""
+    cleaner = CLEANERS.get(domain)
+    if isinstance(cleaner, Cleaner):
+        return cleaner.clean_all(texts, keep_speakers)
+    return [clean(text, domain, keep_speakers) for text in texts]
 
 
 def register_cleaner(name: str, cleaner: CleanerFunction | None = None) -> Any:

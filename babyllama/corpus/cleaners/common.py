@@ -27,9 +27,6 @@ def _visible(match: re.Match[str]) -> str:
     return "" if _dropped.match(match[0]) else " "
 
 
-STRAY_SPACE = re.compile(r" [ \n,.!?;:']")
-"""Where most rules on spaces have their place; one search for all of them."""
-
 INVISIBLE = Rule(
     "invisible characters",
     "line ends become \\n; control characters and exotic spaces become a space; soft hyphens and direction marks go",
@@ -38,13 +35,13 @@ INVISIBLE = Rule(
     across_lines=True,
     test=_has_invisible,
 )
-SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", (STRAY_SPACE,), after="  ")
+SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", ("  ",), after="  ")
 LINE_ENDS = Rule(
     "spaces at line ends",
     "spaces at the start or end of a line go",
     re.compile(" (?=\n)"),
     "",
-    (STRAY_SPACE,),
+    (" \n",),
     after=" \n",
 )
 LINE_STARTS = Rule(
@@ -55,14 +52,14 @@ SPACE_BEFORE_PUNCTUATION = Rule(
     "`word .` becomes `word.`; an ellipsis keeps its space",
     re.compile(r""" (?=[,.!?;:](?:[\s"'’”]|\Z))"""),
     "",
-    (STRAY_SPACE,),
+    (" ,", " .", " !", " ?", " ;", " :"),
 )
 SPACE_BEFORE_APOSTROPHE = Rule(
     "space before apostrophe",
     "`John 's` becomes `John's`",
     re.compile(r" (?='(?:s|m|d|re|ve|ll)(?![\w'’-]))(?<=\w )"),
     "",
-    (STRAY_SPACE,),
+    (" '",),
 )
 SPACE_BEFORE_NT = Rule(
     "space before apostrophe",

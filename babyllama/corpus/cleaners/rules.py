@@ -8,7 +8,7 @@ A cleaner must look at every character of a corpus but changes few of them. So t
 3. lines that changed go through step 2 again until none changes, at most `ROUNDS` times.
 
 So a cleaned text is one in which no rule changes any line, and cleaning it again changes nothing: a cleaner is
-idempotent. A text on which it does not come to rest is returned as it came, which is idempotent too. Each expression is
+idempotent. A text on which it does not come to rest is only stripped, which is idempotent too. Each expression is
 linear in the length of its line, and so is the whole.
 """
 
@@ -16,14 +16,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
 
 ROUNDS = 12
 CROWDED = 25
 """With a trigger in less than this many characters on average, going line by line would cost more than it saves."""
 
 _BLANK_LINES = re.compile("\n{3,}")
+_BETWEEN = "\nendofdocument\n"
+"""Stands between documents cleaned together: a line that no rule has a reason to touch."""
 
 Trigger = str | re.Pattern[str]
 Replacement = str | Callable[[re.Match[str]], str]
@@ -88,6 +94,10 @@ class Cleaner:
         """`text` cleaned; white space at its ends is dropped. `keep_speakers` leaves out the rules on speech."""
         return self._plans[keep_speakers].clean(text)
 
+    def clean_all(self, texts: Sequence[str], keep_speakers: bool = False) -> list[str]:
+        """The same as calling it for each text; for many short ones in half the time."""
+        return self._plans[keep_speakers].clean_all(texts)
+
     def explain(self, text: str, keep_speakers: bool = False) -> tuple[str, Mapping[str, RuleCount]]:
         """The cleaned text and what each rule did to get there; rules that did nothing are left out."""
         counts: dict[str, RuleCount] = {}
@@ -108,7 +118,10 @@ class _Plan:
         for number, rule in enumerate(self.by_line):
             for trigger in rule.triggers or (rule.pattern,):
                 masks[trigger] = masks.get(trigger, 0) | 1 << number
-        self.strings = [(trigger, mask) for trigger, mask in masks.items() if isinstance(trigger, str)]
+        strings = {trigger: mask for trigger, mask in masks.items() if isinstance(trigger, str)}
+        self.after_space = {trigger[1]: mask for trigger, mask in strings.items() if _is_spaced(trigger)}
+        self.after_space_table = bytes(chr(byte) in self.after_space for byte in range(256))
+        self.strings = [(trigger, mask) for trigger, mask in strings.items() if not _is_spaced(trigger)]
         self.patterns = [(trigger, mask) for trigger, mask in masks.items() if not isinstance(trigger, str)]
         self._called: dict[int, list[tuple[str, Callable[..., str], Replacement]]] = {}
 
@@ -119,21 +132,43 @@ class _Plan:
             for rule in self.over_all:
                 if rule.may_match(current):
                     current = rule.pattern.sub(rule.replacement, current)
-            lined = self._settle(current)
+            lined = self._settle(current, self._hits(current))
             if lined is None:
                 break
-            if "\n\n\n" in lined:
-                lined = _BLANK_LINES.sub("\n\n", lined)
-            current = "\n" + lined.strip()
+            current = "\n" + _without_gaps(lined)
             if current == before or not any(
                 rule.may_match(current) and rule.pattern.search(current) for rule in self.repeated
             ):
                 return current[1:]
-        return text
+        return text.strip()
 
-    def _settle(self, text: str) -> str | None:
+    def clean_all(self, texts: Sequence[str]) -> list[str]:
+        """`clean` of each text, with one search for all in the steps that look at everything."""
+        if self.repeated or len(texts) == 1:
+            return [self.clean(text) for text in texts]
+        together = "\n" + _BETWEEN.join([text.strip() for text in texts])
+        for rule in self.over_all:
+            if rule.may_match(together):
+                together = rule.pattern.sub(rule.replacement, together)
+        cleaned = together[1:].split(_BETWEEN)
+        if len(cleaned) != len(texts):
+            return [self.clean(text) for text in texts]
+        starts = list(accumulate([len(text) + len(_BETWEEN) for text in cleaned], initial=0))
+        hits = self._hits(together)
+        at = 0
+        while at < len(hits):
+            number = bisect_right(starts, hits[at][0]) - 1
+            start, first = starts[number], at
+            while at < len(hits) and hits[at][0] < starts[number + 1]:
+                at += 1
+            end = start + len(cleaned[number])
+            own = [(place - start, mask) for place, mask in hits[first:at] if place <= end]
+            settled = self._settle("\n" + cleaned[number], own)
+            cleaned[number] = texts[number] if settled is None else _without_gaps(settled)
+        return [_without_gaps(text) for text in cleaned]
+
+    def _settle(self, text: str, hits: list[tuple[int, int]]) -> str | None:
         """`text` with every line at rest under all rules; None when one does not come to rest."""
-        hits = self._hits(text)
         if not hits:
             return text
         if len(hits) * CROWDED > len(text):
@@ -199,6 +234,15 @@ class _Plan:
             while at >= 0:
                 hits.append((at, mask))
                 at = text.find(string, at + 1)
+        if self.after_space:
+            # A text has too many spaces for Python to stop at each.
+            data = text.encode("latin-1", "replace")
+            spaces = np.frombuffer(data, np.uint8) == ord(" ")
+            wanted = np.frombuffer(data.translate(self.after_space_table), np.bool_)
+            for place in np.flatnonzero(spaces[:-1] & wanted[1:]).tolist():
+                called = self.after_space.get(text[place + 1])
+                if called:
+                    hits.append((place, called))
         for pattern, mask in self.patterns:
             first = pattern.search(text)
             if first:
@@ -221,6 +265,15 @@ class _Plan:
                 if string in new:
                     new = substitute(replacement, new)
         return new.rstrip(" ")
+
+
+def _without_gaps(text: str) -> str:
+    """`text` with at most one empty line in a row, and without white space at its ends."""
+    return (_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
+
+
+def _is_spaced(trigger: str) -> bool:
+    return len(trigger) == 2 and trigger[0] == " "
 
 
 def _counting(rule: Rule, counts: dict[str, RuleCount]) -> Rule:

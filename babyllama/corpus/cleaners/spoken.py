@@ -80,14 +80,21 @@ TURNS = Rule(
     "\n",
     speech=True,
 )
-INNER_TURNS = Rule(
-    "turn dashes",
-    "a turn that starts with a dash inside a line gets its own line",
-    re.compile(r" [-~](?<=[.!?\"] [-~]) (?=\S)"),
-    "\n",
-    (" - ", "~"),
-    speech=True,
-)
+
+
+def _inner_turns(dash: str) -> Rule:
+    # One rule per dash, so that each search is for a fixed string.
+    return Rule(
+        "turn dashes",
+        "a turn that starts with a dash inside a line gets its own line",
+        re.compile(rf" {dash} (?<=[.!?\"] {dash} )(?=\S)"),
+        "\n",
+        (re.compile(f' {dash} (?<=[.!?"] {dash} )'),),
+        speech=True,
+    )
+
+
+INNER_TURNS = (_inner_turns("-"), _inner_turns("~"))
 SOUNDS = Rule(
     "stage directions",
     "`[SIGHS]`, `(laughing)`, `{BOTH ROARING}` go",
@@ -104,7 +111,7 @@ SUBTITLE_LABELS = Rule(
         r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#]):(?=\s)"
     ),
     "",
-    (":",),
+    (re.compile(r":(?<=[A-Z0-9. ]:)(?=\s)"),),
     speech=True,
 )
 SHOUTING = Rule(
@@ -123,7 +130,7 @@ SUBTITLES = Cleaner(
         CREDITS,
         LINKS,
         TURNS,
-        INNER_TURNS,
+        *INNER_TURNS,
         MUSIC,
         SOUNDS,
         SUBTITLE_LABELS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, STRAY_SPACE, TIDY, WORDLESS_LINES
+from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, SPACE_BEFORE_PUNCTUATION, TIDY, WORDLESS_LINES
 from babyllama.corpus.cleaners.rules import Cleaner, Rule
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -56,7 +56,8 @@ COMMAS = Rule(
     "`, , ,`, left where links stood, becomes one comma",
     re.compile(r",(?: ,)++"),
     ",",
-    (STRAY_SPACE,),
+    # Those of the rule on spaces before punctuation, which on the same line would make `,,` of what this one mends.
+    SPACE_BEFORE_PUNCTUATION.triggers,
 )
 TABLES = Rule(
     "table cells",
@@ -160,7 +161,7 @@ TREEBANK_QUOTES = (
     _quote(r" ''(?!\w)", '"', " ''"),
     _quote(r"\n''(?!\w)", '\n"', "\n''"),
     _quote(r"` ?(?=\S)", "'", "`"),
-    _quote(r" '(?=\s|\Z)(?<=[.,!?;] ')", "'", STRAY_SPACE),
+    _quote(r" '(?=\s|\Z)(?<=[.,!?;] ')", "'", " '"),
 )
 CBT = Cleaner(
     "cbt",

@@ -1,9 +1,13 @@
-"""Kill training at random moments, resume it, and compare with the run that was left alone, bit for bit.
+"""Kill every stage at random moments and see what is left, and training too, which must go on as if nothing had been.
 
-    python benchmarks/faults.py --kills 20
+    python benchmarks/faults.py --kills 50 --training-kills 20
 
-Each kill is a SIGKILL at a random read of a block, or just before a checkpoint would be renamed into place; some runs are
-killed twice. The model is tiny, everything else is real: Muon, moving average, dropout, shifted blocks, accumulation.
+Stages that make text, tokenizers and datasets are killed while they replace an old artifact by a new one: what is left must
+be the old one, the new one or nothing, and the next run must end with the new one.
+
+Training is killed at a random read of a block, or just before a checkpoint would be renamed into place, sometimes twice;
+resumed, it must give the losses and weights of the run that was left alone, bit for bit. The model is tiny, everything else
+is real: Muon, moving average, dropout, shifted blocks, accumulation.
 """
 
 from __future__ import annotations
@@ -12,11 +16,13 @@ import argparse
 import random
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from stage_faults import STAGES, kill_stage
 from training_faults import record, run_jobs, weights
 
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -43,22 +49,31 @@ def trial(root: Path, name: str, precision: str, plan: list[dict[str, int]]) -> 
     return run_jobs(*jobs, {**job, "resume": "newest"} if plan else job), root / name
 
 
-def main() -> None:
-    """Print one line per trial; exit 1 when any run differs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=20, help="trials per precision")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precisions", nargs="*", default=["fp32", "bf16"])
-    arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
+def kill_stages(names: list[str], kills: int, seed: int) -> None:
+    """One row per stage; an artifact that is not whole raises."""
+    print("| stage | kills | before its end | old artifact left | new one | none | old and new, of several |")
+    print("|---|---|---|---|---|---|---|")
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            done = kill_stage(name, Path(folder), kills=kills, seed=seed)
+        found = Counter(kill.found for kill in done)
+        early = sum(not kill.too_late for kill in done)
+        single = [found.pop(one, 0) for one in ("old", "new", "none")]
+        row = [name, len(done), early, *single, sum(found.values())]
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+    print()
+
+
+def kill_training(precisions: list[str], kills: int, rng: random.Random) -> int:
+    """One row per run that was killed; how many differ from the one left alone."""
     failures = 0
     print("| precision | killed at | losses.csv | weights |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for precision in arguments.precisions:
+        for precision in precisions:
             root = Path(folder) / precision
             codes, alone = trial(root, "alone", precision, [])
             assert codes == [0], codes
-            for number in range(arguments.kills):
+            for number in range(kills):
                 plan = faults(rng)
                 codes, run = trial(root, f"run-{number}", precision, plan)
                 same_rows = codes[-1] == 0 and record(run) == record(alone)
@@ -71,8 +86,24 @@ def main() -> None:
                 )
                 verdict = ["same" if same else "DIFFERENT" for same in (same_rows, same_weights)]
                 print(f"| {precision} | {where} | {verdict[0]} | {verdict[1]} |", flush=True)
-    print(f"\n{failures} of {arguments.kills * len(arguments.precisions)} runs differ")
-    sys.exit(bool(failures))
+    print(f"\n{failures} of {kills * len(precisions)} runs differ")
+    return failures
+
+
+def main() -> None:
+    """Print the tables; exit 1 when a run of training differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stages", nargs="*", default=[*STAGES, "training"], choices=[*STAGES, "training"])
+    parser.add_argument("--kills", type=int, default=50, help="kills of each stage but training")
+    parser.add_argument("--training-kills", type=int, default=20, help="runs killed per precision")
+    parser.add_argument("--precisions", nargs="*", default=["fp32", "bf16"])
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    stages = [name for name in arguments.stages if name != "training"]
+    if stages:
+        kill_stages(stages, arguments.kills, arguments.seed)
+    if "training" in arguments.stages:
+        sys.exit(bool(kill_training(arguments.precisions, arguments.training_kills, random.Random(arguments.seed))))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -13,9 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import kill_at_random_moments, waits_for_another_builder
+from faults import waits_for_another_builder
 
-from babyllama.artifacts import Manifest, recover_folder
+from babyllama.artifacts import Manifest
 from babyllama.config.sections import Config
 from babyllama.corpus.documents import is_synthetic, read_documents
 from babyllama.corpus.mixing import mix
@@ -460,51 +459,6 @@ def test_many_one_line_files_are_one_source(three):
         (folder / f"{number:04}.txt").write_text(f"line {number}")
     report = mix(config(three, {"path": "lines"}))
     assert list(read_documents([report.train])) == [f"line {number}" for number in range(500)]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Kills
-
-STAGE = """
-import sys
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-from test_mixing import config
-from babyllama.corpus import overlap, round_robin
-from babyllama.corpus.mixing import mix
-wanted = config(Path({root!r}), "alpha", "beta", "gamma", budget={budget!r}, dev_budget="20kB")
-print("working", flush=True)
-mix(wanted)
-"""
-
-
-@pytest.mark.integration
-def test_a_killed_mix_is_never_taken_for_whole(tmp_path):
-    for name in ("alpha", "beta", "gamma"):
-        write_source(tmp_path, name, documents=600, sentences=30)
-    old = config(tmp_path, "alpha", "beta", "gamma", budget="100kB", dev_budget="20kB")
-    new = config(tmp_path, "alpha", "beta", "gamma", budget="600kB", dev_budget="20kB")
-    texts = {}
-    for name, wanted in (("old", old), ("new", new)):
-        texts[mix(wanted).train.read_bytes()] = name
-
-    def prepare() -> None:
-        mix(old)
-
-    def check() -> str:
-        folder = tmp_path / "mix"
-        recover_folder(folder)
-        found = texts[(folder / "mix.train").read_bytes()]
-        files = json.loads((folder / "manifest.json").read_text())["outputs"]["files"]
-        assert all((folder / name).stat().st_size == facts["bytes"] for name, facts in files.items())
-        return found
-
-    stage = STAGE.format(tests=str(Path(__file__).parent), root=str(tmp_path), budget="600kB")
-    kills = kill_at_random_moments(stage, kills=5, seed=11, prepare=prepare, check=check)
-    assert len(kills) == 5
-    assert any(not kill.too_late for kill in kills)
-    report = mix(new)
-    assert texts[report.train.read_bytes()] == "new"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 SEPARATOR = "\n<|endoftext|>\n"
 BATCH_SIZES = (16, 64, 256, 1024, 4096)
-CLEANED_AT_ONCE = 4000
 
 
 def passages(shared: Path) -> list[str]:
@@ -113,19 +112,19 @@ def usual(corpus: str, tokenizer: str, folder: str, seq_length: int, processes: 
     return {"seconds": time.perf_counter() - begin, "blocks": len(blocks), "processes": processes}
 
 
-def cleaning(shared: str, megabytes: float) -> dict[str, Any]:
-    """MB/s of each cleaner on its own real file, one core, in units of about 4 kB as mixing hands them over."""
-    from babyllama.corpus.cleaners import clean
+def cleaning(shared: str) -> dict[str, Any]:
+    """MB per CPU second of each cleaner on its own real file, which is read and split into documents on the way."""
+    from babyllama.config.sections import SourceSection
+    from babyllama.corpus.sources import Source
 
-    files = {path.stem: path for path in sorted(Path(shared, "babylm_2023/train").glob("*.train"))}
-    files |= {path.stem: path for path in sorted(Path(shared, "babylm/train").glob("*.train"))}
     rates = {}
-    for domain, path in files.items():
-        text = path.read_text(encoding="utf-8")[: int(megabytes * 1e6)]
-        units = [text[start : start + CLEANED_AT_ONCE] for start in range(0, len(text), CLEANED_AT_ONCE)]
-        rates[domain] = (
-            len(text.encode()) / 1e6 / _seconds(lambda units=units, domain=domain: [clean(u, domain) for u in units])
-        )  # type: ignore[misc]
+    for release in ("babylm_2023", "babylm"):
+        for path in sorted(Path(shared, release, "train").glob("*.train")):
+            source = Source(path.name, 1.0, path.stem, SourceSection(path=str(path)), (path,), "strict")
+            begin = time.process_time()
+            for _ in source.cleaned_parts(keep_speakers=False):
+                pass
+            rates[f"{release}/{path.stem}"] = path.stat().st_size / 1e6 / (time.process_time() - begin)
     return rates
 
 
@@ -136,6 +135,7 @@ def mixing(shared: str, folder: str, budget: str, repeats: int = 1) -> dict[str,
     from babyllama.corpus.mixing import mix
 
     sources = []
+    Path(folder).mkdir(exist_ok=True)
     for name in ("simple_wiki", "bnc_spoken", "open_subtitles"):
         path = Path(shared, "babylm/train", f"{name}.train")
         if repeats > 1:
@@ -198,15 +198,6 @@ def opening(folder: str, words: int) -> dict[str, Any]:
 
 def _documents(corpus: str) -> list[str]:
     return [text for text in Path(corpus).read_text(encoding="utf-8").split(SEPARATOR) if text]
-
-
-def _seconds(action: Callable[[], object], at_least: float = 0.5) -> float:
-    """Mean seconds of `action`, repeated for about half a second."""
-    begin, runs = time.perf_counter(), 0
-    while runs == 0 or time.perf_counter() - begin < at_least:
-        action()
-        runs += 1
-    return (time.perf_counter() - begin) / runs
 
 
 def sizes_from(text: str) -> Iterator[float]:

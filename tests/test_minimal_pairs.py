@@ -12,6 +12,7 @@ import pytest
 from evaluation_world import PAIRS, load, save_model, write_pairs
 
 from babyllama.artifacts import Manifest
+from babyllama.cli import main
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import read_pairs, score_minimal_pairs
 from babyllama.evaluation.comparison import compare, compare_minimal_pairs
@@ -221,6 +222,20 @@ def test_masked_models_are_scored_token_by_token(tmp_path: Path) -> None:
             with torch.no_grad():
                 total += float(loaded.model(hidden).logits[0, position].log_softmax(-1)[ids[0, position]])
         assert found.scores.good[index] == pytest.approx(total, abs=1e-4)
+
+
+def test_the_metric_of_masked_models_is_chosen_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    model, pairs = save_model(tmp_path / "model", "Bert"), write_pairs(tmp_path / "pairs")
+    command = ["evaluate", str(model), "--tasks", "blimp", "--blimp-data", str(pairs), "--json", "--quiet"]
+    assert main([*command, "--masked-metric", "within_word_l2r"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"]["pairs"]
+    assert found["scoring"]["masked_metric"] == "within_word_l2r"
+    loaded = load(model)
+    scores = {
+        metric: score_minimal_pairs(loaded, pairs, masked_metric=metric).scores.good
+        for metric in ("original", "within_word_l2r")
+    }
+    assert not np.allclose(scores["original"], scores["within_word_l2r"]), "some words are several tokens long"
 
 
 def test_comparison_of_two_models() -> None:

@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol", default="lm-eval", metavar="NAME", help=f"{', '.join(PROTOCOL_NAMES)} (default: lm-eval)"
     )
+    parser.add_argument(
+        "--masked-metric",
+        default="original",
+        choices=("original", "within_word_l2r"),
+        help="masked models: mask each token alone, or with the rest of its word (default: original)",
+    )
     parser.add_argument("--pairs-per-paradigm", type=int, metavar="N", help="score a seeded subset of each paradigm")
     parser.add_argument("--seed", type=int, default=42, help="draws subsets, ties, bootstrap and samples (default: 42)")
     parser.add_argument(
@@ -112,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
                 pairs_per_paradigm=args.pairs_per_paradigm,
                 seed=args.seed,
                 dtype=args.dtype,
+                masked_metric=args.masked_metric,
                 stride=args.stride,
                 note=say,
                 progress=new_progress,

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -16,7 +17,7 @@ import numpy as np
 from babyllama.device import has_fast_bf16
 from babyllama.errors import ConfigError, EvaluationError
 from babyllama.evaluation.encoding import Encoded
-from babyllama.evaluation.masked import MaskedScorer, encode_masked
+from babyllama.evaluation.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.models import DTYPES, LoadedModel
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
 from babyllama.evaluation.pairs import Pair, PairSet, read_pairs
@@ -53,6 +54,7 @@ def score_minimal_pairs(
     pairs_per_paradigm: int | None = None,
     seed: int = 42,
     dtype: str = "auto",
+    masked_metric: Metric = "original",
     progress: Progress | None = None,
     note: Callable[[str], None] | None = None,
 ) -> MinimalPairResults:
@@ -61,8 +63,8 @@ def score_minimal_pairs(
     `pairs_per_paradigm` takes a subset drawn with `seed`, which also draws the ties of protocols that draw
     them. `dtype` is "fp32", "bf16", or "auto": a bf16 pass where the hardware computes bf16, with every pair
     near a tie scored again in fp32, else fp32. `note` receives one line on what a reader should know. Masked
-    models are scored by pseudo-log-likelihood on their own marks; the protocol then settles reduction and
-    ties.
+    models are scored by pseudo-log-likelihood on their own marks, `masked_metric` saying what is masked
+    ("original" or "within_word_l2r"); the protocol then settles reduction and ties.
     """
     rules = get_protocol(protocol)
     if dtype not in DTYPES:
@@ -76,7 +78,10 @@ def score_minimal_pairs(
     sentences = list(dict.fromkeys(s for pair in pair_set.pairs for s in (pair.good, pair.bad)))
     encode = encode_masked if loaded.masked else rules.encode
     encoded = dict(zip(sentences, encode(loaded.tokenizer, sentences), strict=True))
-    scored, facts = _score_all(loaded, rules, pair_set.pairs, encoded, dtype, seed, progress)
+    new_scorer = partial(MaskedScorer, metric=masked_metric) if loaded.masked else CausalScorer
+    scored, facts = _score_all(loaded, new_scorer, rules, pair_set.pairs, encoded, dtype, seed, progress)
+    if loaded.masked:
+        facts["masked_metric"] = masked_metric
     facts["sentences_longer_than_context"] = _count_long(encoded, loaded.context_length)
     scores = _decide(rules, pair_set.pairs, scored, seed)
     results = MinimalPairResults.build(
@@ -95,12 +100,9 @@ def score_minimal_pairs(
     return results
 
 
-def _scorer(loaded: LoadedModel) -> Scorer:
-    return MaskedScorer(loaded) if loaded.masked else CausalScorer(loaded)
-
-
 def _score_all(
     loaded: LoadedModel,
+    new_scorer: Callable[[LoadedModel], Scorer],
     rules: Protocol,
     pairs: Sequence[Pair],
     encoded: dict[str, Encoded],
@@ -108,14 +110,14 @@ def _score_all(
     seed: int,
     progress: Progress | None,
 ) -> tuple[_Scored, dict[str, Any]]:
-    exact = _scorer(loaded)
+    exact = new_scorer(loaded)
     two_passes = dtype == "auto" and loaded.dtype == "fp32" and has_fast_bf16(loaded.device)
     if dtype == "bf16" and loaded.dtype != "bf16":
-        fast = _scorer(_in_bf16(loaded))
+        fast = new_scorer(_in_bf16(loaded))
         return _score_sentences(fast, rules, encoded, encoded, progress), {"dtype": "bf16"}
     if not two_passes:
         return _score_sentences(exact, rules, encoded, encoded, progress), {"dtype": loaded.dtype}
-    scored = _score_sentences(_scorer(_in_bf16(loaded)), rules, encoded, encoded, progress)
+    scored = _score_sentences(new_scorer(_in_bf16(loaded)), rules, encoded, encoded, progress)
     sample = random.Random(seed).sample(range(len(pairs)), min(RESCORE_SAMPLE, len(pairs)))
     precise = _score_sentences(exact, rules, encoded, _sentences_of(pairs[i] for i in sample), None)
     errors = [abs(_margin(scored, pairs[i]) - _margin(precise, pairs[i])) for i in sample]

@@ -12,6 +12,7 @@ import numpy as np
 
 from babyllama.artifacts import RunPaths, atomic_file, fingerprint_files, package_versions, write_json, write_text
 from babyllama.errors import DataError, EvaluationError
+from babyllama.evaluation.masked import Metric
 from babyllama.evaluation.minimal_pairs import score_minimal_pairs
 from babyllama.evaluation.models import LoadedModel, load_model, model_fingerprint
 from babyllama.evaluation.pair_results import MinimalPairResults
@@ -41,6 +42,7 @@ def run_evaluations(
     seed: int = 42,
     device: str = "auto",
     dtype: str = "auto",
+    masked_metric: Metric = "original",
     stride: int | None = None,
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
@@ -78,8 +80,20 @@ def run_evaluations(
     results: dict[str, Any] = {}
     for task in wanted:
         try:
+            callback = progress(task) if progress is not None else None
             name, found = _evaluate(
-                task, loaded, blimp_data, eval_text, protocol, pairs_per_paradigm, seed, dtype, stride, say, progress
+                task,
+                loaded,
+                blimp_data=blimp_data,
+                eval_text=eval_text,
+                protocol=protocol,
+                pairs_per_paradigm=pairs_per_paradigm,
+                seed=seed,
+                dtype=dtype,
+                masked_metric=masked_metric,
+                stride=stride,
+                say=say,
+                progress=callback,
             )
         except _NoData as error:
             if tasks is not None:
@@ -118,19 +132,20 @@ class _NoData(DataError):
 def _evaluate(
     task: str,
     loaded: LoadedModel,
+    *,
     blimp_data: str | Path | None,
     eval_text: str | Path | None,
     protocol: str,
     pairs_per_paradigm: int | None,
     seed: int,
     dtype: str,
+    masked_metric: Metric,
     stride: int | None,
     say: Note,
-    progress: NewProgress | None,
+    progress: Progress | None,
 ) -> tuple[str, MinimalPairResults | PerplexityResult | dict[str, Any]]:
-    callback = progress(task) if progress is not None else None
     if task == "perplexity":
-        return task, evaluate_perplexity(loaded, eval_text, stride=stride, say=say, progress=callback)
+        return task, evaluate_perplexity(loaded, eval_text, stride=stride, say=say, progress=progress)
     if task == "generation":
         return task, generation_quality(loaded, seed=seed)
     pairs = _pairs(blimp_data)
@@ -141,7 +156,8 @@ def _evaluate(
         pairs_per_paradigm=pairs_per_paradigm,
         seed=seed,
         dtype=dtype,
-        progress=callback,
+        masked_metric=masked_metric,
+        progress=progress,
         note=say,
     )
     return scored.name, scored

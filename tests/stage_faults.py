@@ -181,14 +181,18 @@ def kill_stage(name: str, folder: Path, *, kills: int, seed: int) -> list[Kill]:
 
 
 def contents(path: Path) -> dict[str, str]:
-    """File -> hash of its bytes, below `path` as a later stage would find it; manifests must be readable."""
+    """File -> hash of its bytes, below `path` as a later stage would find it; manifests must be readable.
+
+    Hidden files are left out: what a killed process had not yet renamed into place, which the next write removes.
+    """
     if path.suffix:
         return {path.name: _hash(path)} if path.exists() else {}
     recover_folder(path)
     if not path.exists():
         return {}
     assert Manifest.read(path) is not None
-    return {str(file.relative_to(path)): _hash(file) for file in path.rglob("*") if file.name != "manifest.json"}
+    files = [file for file in path.rglob("*") if file.name != "manifest.json" and not file.name.startswith(".")]
+    return {str(file.relative_to(path)): _hash(file) for file in files}
 
 
 def _hash(file: Path) -> str:

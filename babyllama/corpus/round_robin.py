@@ -109,6 +109,8 @@ class Account:
     @property
     def progress(self) -> float:
         """The smallest progress of a pot that is not full."""
+        if len(self._open) == 1:
+            return self.pots[self._open[0]].progress
         return min([self.pots[number].progress for number in self._open], default=1.0)
 
     def give(self) -> tuple[int, Unit] | None:

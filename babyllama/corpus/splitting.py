@@ -23,9 +23,9 @@ ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
 
 # Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
 _SEPARATORS = re.compile(r"\n<\|endoftext\|>[ \t]*(?=\n|\Z)")
-_PASSAGES = re.compile(r"\n(?:[ \t]*\n)+")
+_PASSAGES = re.compile(r"\n[ \t\n]*\n")
 _FILE_MARKS = {"= = = ": re.compile(r"= = = [^\s=]+ = = ="), "_BOOK_TITLE_": re.compile(r"_BOOK_TITLE_ : \S+")}
-_ARTICLES = re.compile(r"\n(?:(?:[ \t]*\n)+|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
+_ARTICLES = re.compile(r"\n(?:[ \t\n]*\n|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
 # Wikitext dumps give the article's title one mark, and keep blank lines between paragraphs.
 _WIKITEXT_TITLE = re.compile(r"^ ?= [^=\n]+ = ?$", re.MULTILINE)
 _WIKITEXT_ARTICLES = re.compile(r"\n(?= ?= [^=\n]+ = ?$)", re.MULTILINE)

@@ -115,9 +115,11 @@ def count_text(data: bytes) -> tuple[int, int]:
     perhaps with a closing quote or bracket behind it, before white space or the end.
     """
     if not data.isascii():
-        if _OTHER_SPACES.search(data.translate(None, _ASCII).decode()):
+        others = data.translate(None, _ASCII).decode()
+        if _OTHER_SPACES.search(others):
             data = " ".join(data.decode().split()).encode()
-        data = data.replace("”".encode(), b'"').replace("’".encode(), b"'")
+        if "”" in others or "’" in others:
+            data = data.replace("”".encode(), b'"').replace("’".encode(), b"'")
     classes = np.frombuffer(b"\0" + data.translate(_CLASSES) + b"\0\0", np.uint8)
     space, end = classes == _SPACE, classes == _END
     words = np.count_nonzero(space[:-1] & ~space[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,7 +31,8 @@ def encode_plain(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
         return []
     if not tokenizer.is_fast:
         return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    return [e.ids for e in _backend(tokenizer).encode_batch_fast(list(texts), add_special_tokens=False)]
+    encode = _backend(tokenizer).encode_batch_fast
+    return [e.ids for part in _batches(texts) for e in encode(part, add_special_tokens=False)]
 
 
 class Marked(NamedTuple):
@@ -51,7 +52,7 @@ def encode_with_marks(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) 
     if not texts:
         return []
     if tokenizer.is_fast:
-        encodings = _backend(tokenizer).encode_batch(list(texts), add_special_tokens=True)
+        encode = _backend(tokenizer).encode_batch
         return [
             Marked(
                 e.ids,
@@ -59,7 +60,8 @@ def encode_with_marks(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) 
                 [bool(flag) for flag in e.special_tokens_mask],
                 [-1 if word is None else word for word in e.word_ids],
             )
-            for e in encodings
+            for part in _batches(texts)
+            for e in encode(part, add_special_tokens=True)
         ]
     rows = []
     for text in texts:
@@ -75,7 +77,14 @@ def encode_with_spans(
     """(token ids, character span of each) of each text, without marks; for fast tokenizers."""
     if not texts:
         return []
-    return [(e.ids, e.offsets) for e in _backend(tokenizer).encode_batch(list(texts), add_special_tokens=False)]
+    encode = _backend(tokenizer).encode_batch
+    return [(e.ids, e.offsets) for part in _batches(texts) for e in encode(part, add_special_tokens=False)]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    """`texts` a thousand at a time: the tokenizer keeps strings and offsets of a whole batch, many times its ids."""
+    for start in range(0, len(texts), 1000):
+        yield list(texts[start : start + 1000])
 
 
 def _backend(tokenizer: PreTrainedTokenizerBase):  # type: ignore[no-untyped-def]

@@ -75,12 +75,10 @@ class CausalScorer:
 
         kinds = 1 if subset is None else 2
         results: list[np.ndarray] = [np.zeros((kinds, len(s.targets)), dtype=np.float32) for s in sequences]
-        wanted: dict[tuple[int, ...], list[tuple[int, slice, np.ndarray, np.ndarray]]] = {}
+        wanted: dict[tuple[int, ...], list[tuple[int, slice, int]]] = {}
         for number, sequence in enumerate(sequences):
-            ids, positions = np.array(sequence.ids, dtype=np.int64), np.array(sequence.targets, dtype=np.int64)
             for part, begin, end in windows(len(sequence.inputs), sequence.targets, self.context, self.stride):
-                at = positions[part]
-                wanted.setdefault(sequence.ids[begin:end], []).append((number, part, at - 1 - begin, ids[at]))
+                wanted.setdefault(sequence.ids[begin:end], []).append((number, part, begin))
         inputs = list(wanted)
         uses = list(wanted.values())
         with torch.inference_mode():
@@ -95,10 +93,12 @@ class CausalScorer:
                 width = len(batch[0].ids)
                 for index, row in enumerate(batch):
                     for member, path in row.members:
-                        for number, part, at, tokens in uses[member]:
-                            sources.append(path[at] + index * width)
-                            targets.append(tokens)
-                            places.append((number, part, len(tokens)))
+                        for number, part, begin in uses[member]:
+                            sequence = sequences[number]
+                            at: np.ndarray = np.asarray(sequence.targets[part], dtype=np.int64)
+                            sources.append(path[at - 1 - begin] + index * width)
+                            targets.append(np.asarray(sequence.ids, dtype=np.int64)[at])
+                            places.append((number, part, len(at)))
                 values = self._edges(batch, np.concatenate(sources), np.concatenate(targets), subset)
                 start = 0
                 for number, part, count in places:

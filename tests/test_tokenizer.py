@@ -399,7 +399,7 @@ def test_command_trains_measures_and_compares(
 
     assert main([*common, "--vocab-size", "300,320", "--output", "m/t-300.json"], command="tokenizer") == 0
     out = capsys.readouterr()
-    assert [line.split()[:2] for line in out.out.splitlines()[1:3]] == [["t-300.json", "300"], ["t-320.json", "320"]]
+    assert [line.split()[:2] for line in out.out.splitlines()[2:4]] == [["t-300.json", "300"], ["t-320.json", "320"]]
     assert (tmp_path / "m/t-320/tokenizer_config.json").is_file()
 
 
@@ -411,10 +411,33 @@ def test_command_measures_on_documents_it_left_out(
     (tmp_path / "a.train").write_text("\n<|endoftext|>\n".join(documents))
     assert main(["--data-dir", "a.train", "--vocab-size", "300", "--output", "t"], command="tokenizer") == 0
     output = capsys.readouterr()
-    assert "left out of the training" in output.err
+    assert output.out.startswith("measured on every 50th document\n")
     assert "6 words" in output.out
     assert "Ġspecial" not in load_fast("t").get_vocab()
     assert "Ġordinary" in load_fast("t").get_vocab()
+
+
+def test_command_measures_on_held_out_text_of_the_same_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder, name in (("babylm_10M_clean", "a.train"), ("babylm_dev_clean", "default.dev"), ("mine", "a.train")):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        (tmp_path / "data" / folder / name).write_text("some words " * 20)
+
+    def measured_on(*arguments: str) -> str:
+        assert main([*arguments, "--vocab-size", "300", "--output", "t", "--overwrite"], command="tokenizer") == 0
+        return capsys.readouterr().out.splitlines()[0]
+
+    assert measured_on() == "measured on data/babylm_dev_clean/default.dev"
+    assert measured_on("--data-dir", "data/mine") == "measured on the training text itself"
+    (tmp_path / "data/mine/b.dev").write_text("other words")
+    assert measured_on("--data-dir", "data/mine") == "measured on data/mine/b.dev"
+
+
+def test_longest_entries_are_shown_as_text() -> None:
+    tokenizer = train_tokenizer(["\ufffd\ufffd " * 50 + "é" * 50], section(vocab_size=275))
+    assert "\ufffd\ufffd" in describe(tokenizer, [TEXT]).longest
 
 
 @pytest.mark.parametrize(

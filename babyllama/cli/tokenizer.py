@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from babyllama.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from babyllama.tokenizer import TokenizerReport
 
-DEFAULT_HELD_OUT = "./data/babylm_dev_clean"
+DEFAULT_TEXT, DEFAULT_HELD_OUT = "./data/babylm_10M_clean", "./data/babylm_dev_clean"
 DEFAULT_OUTPUT = "./models/gpt-clean-{size}.json"
 HELD_OUT_EVERY = 50
 """Without held-out text, every 50th document is left out of the training and measured instead."""
@@ -30,7 +30,7 @@ MOST_CHARACTERS = 5_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where text comes from, what is trained, where it goes."""
     add = parser.add_argument
-    add("--data-dir", default="./data/babylm_10M_clean", metavar="PATH", help="training text: file, folder or glob")
+    add("--data-dir", default=DEFAULT_TEXT, metavar="PATH", help="training text: file, folder or glob")
     add("--vocab-size", default="16000", metavar="N[,N...]", help="entries, 259 to 65536; several are compared")
     add(
         "--output",
@@ -44,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--nfkc", action="store_true", help="normalise to NFKC (decoding then gives the normalised text)")
     add("--add-prefix-space", action="store_true", help="put a space before the first word of a text")
     add("--add-bos", action="store_true", help="let tokenizer(text) put <s> in front")
-    add("--eval-text", metavar="PATH", help=f"held-out text to measure on; default {DEFAULT_HELD_OUT} when it is there")
+    add(
+        "--eval-text",
+        metavar="PATH",
+        help="held-out text to measure on; default: the .dev or .test files in --data-dir, for its default "
+        f"{DEFAULT_HELD_OUT}, else every {HELD_OUT_EVERY}th document, which is left out of the training",
+    )
     add("--errors", choices=("strict", "replace"), default="strict", help="what to do with broken UTF-8")
     add("--overwrite", action="store_true", help="train again even if what is there is up to date or not ours")
 
@@ -62,16 +67,24 @@ def run(args: argparse.Namespace) -> int:
     sections = {size: _section(args, size) for size in sizes}
     paths = {size: _output(args.output, size, several=len(sizes) > 1) for size in sizes}
     files = corpus_files(args.data_dir, key="--data-dir")
-    held_out = _held_out_files(args)
-    every = None if held_out else HELD_OUT_EVERY
+    held_out = _held_out_files(args, files)
 
-    def documents() -> Iterator[str]:
-        return _training_part(read_documents(files, errors=args.errors), every)
+    def text() -> Iterator[str]:
+        return read_documents(files, errors=args.errors)
+
+    every = HELD_OUT_EVERY if not held_out and any(islice(text(), HELD_OUT_EVERY - 1, HELD_OUT_EVERY)) else None
+    measured_on = ", ".join(map(str, held_out)) or (
+        f"every {every}th document" if every else "the training text itself"
+    )
+    if not held_out and not every:
+        say(
+            f"no held-out text, and fewer than {HELD_OUT_EVERY} documents to leave one out (--eval-text names other text)"
+        )
 
     reports: dict[str, TokenizerReport] = {}
     for size, section in sections.items():
         build_tokenizer(
-            documents,
+            lambda: _training_part(text(), every),
             files,
             section,
             paths[size],
@@ -81,11 +94,11 @@ def run(args: argparse.Namespace) -> int:
             progress=not args.quiet and sys.stderr.isatty(),
             say=say,
         )
-        domains = {
-            file.name: _measured(lambda file=file: read_documents([file], errors=args.errors))  # type: ignore[misc]
-            for file in held_out
-        } or {"held-out slice": _slice(lambda: read_documents(files, errors=args.errors), say)}
+        domains = {file.name: _measured(read_documents([file], errors=args.errors)) for file in held_out} or {
+            measured_on: _measured(islice(text(), every - 1, None, every) if every else text())
+        }
         reports[paths[size].name] = describe_domains(load_fast(paths[size]), domains)
+    print(f"measured on {measured_on}")
     if len(reports) == 1:
         print("\n".join(next(iter(reports.values())).lines()))
     else:
@@ -142,11 +155,15 @@ def _output(output: str | None, size: int, *, several: bool) -> Path:
     )
 
 
-def _held_out_files(args: argparse.Namespace) -> list[Path]:
+def _held_out_files(args: argparse.Namespace, training: list[Path]) -> list[Path]:
+    """Held-out text of the same kind as the training text; none when a slice has to be left out for it."""
     from babyllama.corpus.documents import corpus_files
 
     if args.eval_text:
         return corpus_files(args.eval_text, key="--eval-text")
+    beside = [file for file in corpus_files(args.data_dir, key="--eval-text") if file not in training]
+    if beside or Path(args.data_dir) != Path(DEFAULT_TEXT):
+        return beside
     try:
         return corpus_files(DEFAULT_HELD_OUT, key="--eval-text")
     except DataError:
@@ -159,29 +176,11 @@ def _training_part(documents: Iterator[str], every: int | None) -> Iterator[str]
             yield document
 
 
-def _measured(documents: Callable[[], Iterator[str]]) -> Iterator[str]:
+def _measured(documents: Iterator[str]) -> Iterator[str]:
     """Documents up to the number of characters that is measured."""
     left = MOST_CHARACTERS
-    for document in documents():
+    for document in documents:
         yield document[:left]
         left -= len(document)
         if left <= 0:
             return
-
-
-def _slice(documents: Callable[[], Iterator[str]], say: Callable[[str], None]) -> Iterator[str]:
-    """The documents that were left out of the training; the first ones of the training when there are none."""
-    left_out = _measured(lambda: islice(documents(), HELD_OUT_EVERY - 1, None, HELD_OUT_EVERY))
-    first = next(left_out, None)
-    if first is None:
-        say(
-            f"no held-out text at {DEFAULT_HELD_OUT}, and fewer than {HELD_OUT_EVERY} documents to leave one out: measured on "
-            "the training text itself (--eval-text names other text)"
-        )
-        yield from _measured(documents)
-        return
-    say(
-        f"no held-out text at {DEFAULT_HELD_OUT}: measured on every {HELD_OUT_EVERY}th document, left out of the training"
-    )
-    yield first
-    yield from left_out

@@ -149,10 +149,12 @@ def _longest(tokenizer: Tokenizer, number: int = 10) -> list[str]:
     entries = ((len(token), identifier) for token, identifier in tokenizer.get_vocab().items() if token not in special)
     longest = sorted(entries, key=lambda entry: (-entry[0], entry[1]))[:number]
     shown = []
-    for _, identifier in longest:
+    for length, identifier in longest:
         text = tokenizer.decode([identifier])
-        # Bytes that are no text by themselves are shown as the vocabulary spells them.
-        shown.append((tokenizer.id_to_token(identifier) or text) if "\ufffd" in text else text)
+        # Bytes that are no text by themselves are shown as the vocabulary spells them, one character for each byte; where
+        # as many bytes come back, the text does hold U+FFFD.
+        broken = "\ufffd" in text and len(text.encode()) != length
+        shown.append((tokenizer.id_to_token(identifier) or text) if broken else text)
     return shown
 
 

@@ -77,7 +77,7 @@ def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> st
 
 
 def clean_all(texts: Sequence[str], domain: str = "default", keep_speakers: bool = False) -> list[str]:
-    """`clean` of each of `texts`; many short ones take half the time together."""
+    """`clean` of each of `texts`; faster where they are many and short."""
     cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
         return cleaner.clean_all(texts, keep_speakers)

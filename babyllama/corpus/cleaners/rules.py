@@ -8,7 +8,7 @@ A cleaner must look at every character of a corpus but changes few of them. So t
 3. lines that changed go through step 2 again until none changes, at most `ROUNDS` times.
 
 So a cleaned text is one in which no rule changes any line, and cleaning it again changes nothing: a cleaner is
-idempotent. A text on which it does not come to rest is only stripped, which is idempotent too. Each expression is
+idempotent. A text on which it does not come to rest loses white space only, which is idempotent too. Each expression is
 linear in the length of its line, and so is the whole.
 """
 
@@ -95,7 +95,7 @@ class Cleaner:
         return self._plans[keep_speakers].clean(text)
 
     def clean_all(self, texts: Sequence[str], keep_speakers: bool = False) -> list[str]:
-        """The same as calling it for each text; for many short ones in half the time."""
+        """The same as calling it for each text; faster where they are many and short."""
         return self._plans[keep_speakers].clean_all(texts)
 
     def explain(self, text: str, keep_speakers: bool = False) -> tuple[str, Mapping[str, RuleCount]]:
@@ -140,7 +140,7 @@ class _Plan:
                 rule.may_match(current) and rule.pattern.search(current) for rule in self.repeated
             ):
                 return current[1:]
-        return text.strip()
+        return _without_gaps(text)
 
     def clean_all(self, texts: Sequence[str]) -> list[str]:
         """`clean` of each text, with one search for all in the steps that look at everything."""
@@ -164,7 +164,7 @@ class _Plan:
             end = start + len(cleaned[number])
             own = [(place - start, mask) for place, mask in hits[first:at] if place <= end]
             settled = self._settle("\n" + cleaned[number], own)
-            cleaned[number] = texts[number] if settled is None else _without_gaps(settled)
+            cleaned[number] = texts[number] if settled is None else settled
         return [_without_gaps(text) for text in cleaned]
 
     def _settle(self, text: str, hits: list[tuple[int, int]]) -> str | None:

@@ -76,8 +76,6 @@ def run(args: argparse.Namespace) -> int:
     measured_on = ", ".join(map(str, held_out)) or (
         f"every {every}th document" if every else "the training text itself"
     )
-            f"no held-out text, and fewer than {HELD_OUT_EVERY} documents to leave one out (--eval-text names other text)"
-        )
 
     reports: dict[str, TokenizerReport] = {}
     for size, section in sections.items():
@@ -98,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         reports[paths[size].name] = describe_domains(load_fast(paths[size]), domains)
     if not held_out and not every:
         say(
+            f"no held-out text, and fewer than {HELD_OUT_EVERY} documents to leave one out (--eval-text names other text)"
+        )
     print(f"measured on {measured_on}")
     if len(reports) == 1:
         print("\n".join(next(iter(reports.values())).lines()))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from noisy_text import MARKS, noisy
 
-from babyllama.cli import main
-from babyllama.corpus.clean_files import changes, clean_path
 from babyllama.corpus.cleaners import (
     CLEANERS,
     Cleaner,
@@ -22,10 +20,9 @@ from babyllama.corpus.cleaners import (
     create_cleaner_registry,
     register_cleaner,
 )
-from babyllama.corpus.documents import read_documents
 from babyllama.corpus.sources import guess_domain
 from babyllama.corpus.splitting import split_file
-from babyllama.errors import ConfigError, DataError, RunError
+from babyllama.errors import ConfigError, DataError
 
 DOMAINS = [
     "default",
@@ -209,106 +206,6 @@ def test_speakers_and_directions_are_kept_on_request(domain, text):
 # ---------------------------------------------------------------------------------------------------------------------
 # Properties
 
-MARKS = [
-    "= = = ",
-    " = ",
-    "[",
-    "]",
-    "[1]",
-    "[laughs]",
-    "(",
-    ")",
-    "()",
-    "(, ",
-    "{",
-    "}",
-    "{\\i1}",
-    "<",
-    ">",
-    "<i>",
-    "<br>",
-    "&lt;",
-    "&gt;",
-    "&amp;",
-    "&amp;amp;",
-    "_",
-    "__",
-    "*",
-    "* * *",
-    "***",
-    "*CHI:",
-    "A:\t\nJOHN:",
-    "MRS. HALL:",
-    "- ",
-    "--",
-    "~",
-    "#",
-    "♪",
-    "¶",
-    "�",
-    "�s",
-    "\n",
-    "\n\n",
-    "\n\n\n",
-    " ",
-    "  ",
-    "\t",
-    "\xa0",
-    "\u200b",
-    "\xad",
-    "\r\n",
-    ".",
-    ",",
-    "!",
-    "?",
-    ";",
-    ":",
-    " .",
-    " ,",
-    " '",
-    "'s",
-    "n't",
-    "``",
-    "''",
-    "`",
-    "-LRB-",
-    "-RSB-\n",
-    "",
-    "",
-    "12",
-    "",
-    "3",
-    "xxx",
-    "%add: X",
-    "http://a.b",
-    "www.c.d",
-    "Subtitles by ",
-    "== sync by a ==",
-    "1 00:00:01,000 --> 00:00:02,000",
-    "[Illustration: a]",
-    "[Illustration",
-    "\n_BOOK_TITLE_ : a",
-    "= = = PG1 = = =",
-    "+",
-    "+...",
-    "+/.",
-    "((",
-    "))",
-    '"',
-    "” ",
-    "I",
-    "SHOUT OUT",
-    "Mr.",
-    "…",
-    "é",
-    "日本",
-    "😀",
-    "@",
-    "@b",
-    "Produced by ",
-    "Proofreaders",
-]
-noisy = st.lists(st.one_of(st.sampled_from(MARKS), st.text("abcXYZ 1é", max_size=5)), max_size=25).map("".join)
 words = st.text("abcdefghijklmnopqrstuvwxyzé", min_size=2, max_size=8).filter(
     lambda word: word not in ("xxx", "yyy", "www")
 )
@@ -468,60 +365,3 @@ def test_what_is_not_a_cleaner_is_an_error(registry):
 )  # fmt: skip
 def test_domains_are_guessed_from_file_stems(stem, domain):
     assert guess_domain(stem) == domain
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Files
-
-
-@pytest.mark.unit
-def test_counts_by_rule_are_those_of_the_text(tmp_path):
-    file = tmp_path / "childes.train"
-    file.write_text("*CHI: yes [laughs] .\n*MOT: no.\n\n*CHI: xxx.\n")
-    found = changes(file, sample=2)
-    assert found.rules["speaker labels"].matches == 3
-    assert found.rules["annotations"].matches == 1
-    assert found.rules["unintelligible speech"].matches == 1
-    assert (found.documents, found.lines) == (2, 3)
-    assert ("*MOT: no.", "no.") in changes(file, sample=10).sample
-
-
-@pytest.mark.unit
-def test_clean_writes_documents_and_refuses_what_is_there(tmp_path, capsys):
-    source = tmp_path / "in"
-    source.mkdir()
-    (source / "childes.train").write_text("*CHI: yes.\n\n*MOT: [laughs]\n\n*MOT: no.\n")
-    (source / "simple_wiki.train").write_text("= = = A = = =\ntext\n= = = B = = =\nmore\n")
-    assert main(["clean", str(source), str(tmp_path / "out")]) == 0
-    assert list(read_documents([tmp_path / "out" / "childes.train"])) == ["yes.", "no."]
-    assert list(read_documents([tmp_path / "out" / "simple_wiki.train"])) == ["A\ntext", "B\nmore"]
-    assert "childes, 2 documents" in capsys.readouterr().out
-    with pytest.raises(RunError, match="is there already"):
-        clean_path(str(source), tmp_path / "out")
-    with pytest.raises(RunError, match="holds the text"):
-        clean_path(str(source), source, overwrite=True)
-    clean_path(str(source / "childes.train"), tmp_path / "out" / "childes.train", domain="none", overwrite=True)
-    assert "*CHI: yes." in (tmp_path / "out" / "childes.train").read_text()
-
-
-@pytest.mark.unit
-def test_diff_shows_a_sample_with_counts(tmp_path, capsys):
-    file = tmp_path / "talk.txt"
-    file.write_text("A: Yes .\n")
-    assert main(["clean", "--diff", str(file), "--domain", "dialogue"]) == 0
-    shown = capsys.readouterr().out
-    assert "- A: Yes ." in shown
-    assert "+ Yes." in shown
-    assert re.search(r"speaker labels +1 +3", shown)
-    assert main(["clean", "--diff", str(file), "--domain", "dialog"]) == 2
-    assert "Did you mean 'dialogue'" in capsys.readouterr().err
-    assert main(["clean", str(file)]) == 2
-    assert main(["clean", "--domains"]) == 0
-
-
-@pytest.mark.unit
-def test_a_cleaned_file_that_cannot_be_read_leaves_no_output(tmp_path: Path):
-    (tmp_path / "a.txt").write_bytes(b"fine\n\n\xff")
-    with pytest.raises(DataError, match="position 6"):
-        clean_path(str(tmp_path / "a.txt"), tmp_path / "out.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -101,11 +101,7 @@ _NEXT = re.compile(rb"\s*")
 
 _OTHER_SPACES = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _ASCII = bytes(range(128))
-_SPACE, _END, _CLOSE = 0, 1, 2
-_CLASSES = bytes(
-    _SPACE if byte in (*range(9, 14), *range(28, 33)) else _END if byte in b".!?" else _CLOSE if byte in b"\"')]" else 3
-    for byte in range(256)
-)
+_CLOSES = np.array([byte in b"\"')]" for byte in range(256)], dtype=np.int64)
 
 
 def count_text(data: bytes) -> tuple[int, int]:
@@ -120,11 +116,12 @@ def count_text(data: bytes) -> tuple[int, int]:
             data = " ".join(data.decode().split()).encode()
         if "”" in others or "’" in others:
             data = data.replace("”".encode(), b'"').replace("’".encode(), b"'")
-    classes = np.frombuffer(b"\0" + data.translate(_CLASSES) + b"\0\0", np.uint8)
-    space, end = classes == _SPACE, classes == _END
+    characters = np.frombuffer(b" " + data + b"  ", np.uint8)
+    space = (characters - np.uint8(9) < 5) | (characters - np.uint8(28) < 5)
     words = np.count_nonzero(space[:-1] & ~space[1:])
-    sentences = np.count_nonzero(end[:-1] & space[1:])
-    sentences += np.count_nonzero(end[:-2] & (classes[1:-1] == _CLOSE) & space[2:])
+    ends = np.flatnonzero((characters == ord(".")) | (characters == ord("!")) | (characters == ord("?")))
+    closed = _CLOSES[characters[ends + 1]]
+    sentences = np.count_nonzero(space[ends + 1 + closed])
     return int(words), int(sentences)
 
 

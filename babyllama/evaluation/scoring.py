@@ -51,7 +51,7 @@ class CausalScorer:
         self.device = loaded.device
         self.context = loaded.context_length
         self.row_tokens = row_tokens or (128 if on_cpu else 512)
-        self.batch_tokens = batch_tokens or (2048 if on_cpu else 32768)
+        self.batch_tokens = batch_tokens or (512 if on_cpu else 32768)
         self.stride = stride
         # A mask of our own would overrule a sliding window, so sequences that reach one are read plainly.
         window = getattr(loaded.model.config.get_text_config(), "sliding_window", None)

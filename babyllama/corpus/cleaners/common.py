@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from babyllama.corpus.cleaners.rules import Rule
 
 _LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
 _DROPPED = "\xad\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 _SPACES = "\x00-\x08\t\x0e-\x1f\x7f-\x84\x86-\xa0\u1680\u2000-\u200b\u202f\u205f-\u2064\u3000"
 _dropped = re.compile(f"[{_DROPPED}]")
+_invisible = re.compile(f"\r\n?|[{_LINE_ENDS}{_DROPPED}{_SPACES}]")
 
 
-_PLAIN = bytes([10, *range(32, 127)])
+def _unusual(text: str) -> str:
+    """All characters that are neither a line feed nor printable ASCII."""
+    data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
+    return data[np.flatnonzero((data - np.uint8(32) > 94) & (data != 10))].tobytes().decode()
 
 
 def _has_invisible(text: str) -> bool:
-    # Deleting the plain characters in C is several times faster than a search for all others.
-    others = text.encode("utf-8", "replace").translate(None, _PLAIN)
-    return bool(others) and not others.decode().isprintable()
+    return not _unusual(text).isprintable()
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -27,13 +31,24 @@ def _visible(match: re.Match[str]) -> str:
     return "" if _dropped.match(match[0]) else " "
 
 
+def _made_visible(text: str) -> str:
+    # One replacement per kind of character: a text has few kinds, and looking for one takes next to no time.
+    text = text.replace("\r\n", "\n")
+    for character in set(_unusual(text)):
+        match = _invisible.match(character)
+        if match:
+            text = text.replace(character, _visible(match))
+    return text
+
+
 INVISIBLE = Rule(
     "invisible characters",
     "line ends become \\n; control characters and exotic spaces become a space; soft hyphens and direction marks go",
-    re.compile(f"\r\n?|[{_LINE_ENDS}{_DROPPED}{_SPACES}]"),
+    _invisible,
     _visible,
     across_lines=True,
     test=_has_invisible,
+    shortcut=_made_visible,
 )
 SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", ("  ",), after="  ")
 LINE_ENDS = Rule(
@@ -45,7 +60,12 @@ LINE_ENDS = Rule(
     after=" \n",
 )
 LINE_STARTS = Rule(
-    "spaces at line ends", "spaces at the start or end of a line go", re.compile("\n "), "\n", after="\n "
+    "spaces at line ends",
+    "spaces at the start or end of a line go",
+    re.compile("\n "),
+    "\n",
+    line_start=(" ",),
+    after="\n ",
 )
 SPACE_BEFORE_PUNCTUATION = Rule(
     "space before punctuation",
@@ -72,6 +92,7 @@ WORDLESS_LINES = Rule(
     "lines without a word",
     "a line that holds no letter or digit goes, for example what is left of `*CHI: [laughs].`",
     re.compile(r"\n[^\w\n]++(?=\n|\Z)"),
+    line_start=(r"[^\w\n]", r"[^\w]"),
 )
 LINKS = Rule(
     "links",

@@ -3,8 +3,8 @@
 A cleaner must look at every character of a corpus but changes few of them. So the work goes in three steps:
 
 1. rules that apply to most lines of their domain (`Cleaner.bulk`) run over the whole document;
-2. all rules' triggers, which are plain strings or expressions that start with one, point out the lines where a rule
-   could still apply, and these rules are applied to these lines;
+2. all rules' triggers (`babyllama.corpus.cleaners.triggers`) point out the lines where a rule could still apply, and
+   these rules are applied to these lines;
 3. lines that changed go through step 2 again until none changes, at most `ROUNDS` times.
 
 So a cleaned text is one in which no rule changes any line, and cleaning it again changes nothing: a cleaner is
@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 import numpy as np
+
+from babyllama.corpus.cleaners.triggers import Hit, LineStart, Trigger, Triggers
 
 ROUNDS = 12
 CROWDED = 25
@@ -30,8 +30,9 @@ CROWDED = 25
 _BLANK_LINES = re.compile("\n{3,}")
 _BETWEEN = "\nendofdocument\n"
 """Stands between documents cleaned together: a line that no rule has a reason to touch."""
+_END_OF_PIECE = "\nendofpiece"
+"""The same between lines, which bring their line break along."""
 
-Trigger = str | re.Pattern[str]
 Replacement = str | Callable[[re.Match[str]], str]
 
 
@@ -44,8 +45,11 @@ class Rule:
     """What it does, for tables and help."""
     pattern: re.Pattern[str]
     replacement: Replacement = ""
-    triggers: tuple[Trigger, ...] = ()
+    triggers: tuple[str | re.Pattern[str], ...] = ()
     """One of them occurs on every line where the pattern matches; none given: the pattern itself."""
+    line_start: tuple[str, ...] = ()
+    """For a pattern that starts with a line break: for each of the first characters behind it, an expression of what
+    a match may have there. Lines are then looked up by these instead of searched."""
     speech: bool = False
     """It removes speaker labels, stage directions or annotations, which `keep_speakers` keeps."""
     after: str = ""
@@ -55,6 +59,12 @@ class Rule:
     """Its matches may span lines, so that it only runs over whole documents."""
     test: Callable[[str], bool] | None = None
     """A faster look than the triggers at whether a rule across lines has work; no other rule makes work for it."""
+    shortcut: Callable[[str], str] | None = None
+    """Does the same to a whole text, faster than the pattern."""
+
+    def apply(self, text: str) -> str:
+        """`text` with every match replaced."""
+        return self.shortcut(text) if self.shortcut else self.pattern.sub(self.replacement, text)
 
     def may_match(self, text: str) -> bool:
         """Whether a search is worth its time."""
@@ -112,18 +122,14 @@ class _Plan:
         self.over_all = tuple(rule for rule in rules if rule.across_lines or rule.name in bulk)
         self.repeated = tuple(rule for rule in self.over_all if rule.across_lines and not rule.test)
         self.by_line = tuple(rule for rule in rules if not rule.across_lines)
-        self.after = [(rule.after, rule.pattern.sub, rule.replacement) for rule in self.by_line if rule.after]
-        # Which rules a trigger calls, as a set of bits, so that the triggers on a line are joined by `|`.
+        self.after = [rule for rule in self.by_line if rule.after]
         masks: dict[Trigger, int] = {}
         for number, rule in enumerate(self.by_line):
-            for trigger in rule.triggers or (rule.pattern,):
+            own = LineStart(rule.pattern, rule.line_start) if rule.line_start else rule.pattern
+            for trigger in rule.triggers or (own,):
                 masks[trigger] = masks.get(trigger, 0) | 1 << number
-        strings = {trigger: mask for trigger, mask in masks.items() if isinstance(trigger, str)}
-        self.after_space = {trigger[1]: mask for trigger, mask in strings.items() if _is_spaced(trigger)}
-        self.after_space_table = bytes(chr(byte) in self.after_space for byte in range(256))
-        self.strings = [(trigger, mask) for trigger, mask in strings.items() if not _is_spaced(trigger)]
-        self.patterns = [(trigger, mask) for trigger, mask in masks.items() if not isinstance(trigger, str)]
-        self._called: dict[int, list[tuple[str, Callable[..., str], Replacement]]] = {}
+        self.triggers = Triggers(masks)
+        self._called: dict[int, list[int]] = {}
 
     def clean(self, text: str) -> str:
         current = "\n" + text.strip()
@@ -131,8 +137,8 @@ class _Plan:
             before = current
             for rule in self.over_all:
                 if rule.may_match(current):
-                    current = rule.pattern.sub(rule.replacement, current)
-            lined = self._settle(current, self._hits(current))
+                    current = rule.apply(current)
+            lined = self._settle(current, self.triggers.find(current))
             if lined is None:
                 break
             current = "\n" + _without_gaps(lined)
@@ -149,32 +155,31 @@ class _Plan:
         together = "\n" + _BETWEEN.join([text.strip() for text in texts])
         for rule in self.over_all:
             if rule.may_match(together):
-                together = rule.pattern.sub(rule.replacement, together)
-        cleaned = together[1:].split(_BETWEEN)
+                together = rule.apply(together)
+        sizes = np.array([len(text) for text in together[1:].split(_BETWEEN)])
+        hits = self.triggers.find(together)
+        owners = np.searchsorted(np.cumsum(sizes + len(_BETWEEN)), [place for place, _ in hits], side="right")
+        crowded = np.bincount(owners, minlength=len(sizes)) * CROWDED > sizes + 1
+        if crowded.any():
+            hits = [hit for hit, alone in zip(hits, crowded[owners].tolist(), strict=True) if not alone]
+        settled = self._settle(together, hits)
+        cleaned = settled[1:].split(_BETWEEN) if settled is not None else []
         if len(cleaned) != len(texts):
             return [self.clean(text) for text in texts]
-        starts = list(accumulate([len(text) + len(_BETWEEN) for text in cleaned], initial=0))
-        hits = self._hits(together)
-        at = 0
-        while at < len(hits):
-            number = bisect_right(starts, hits[at][0]) - 1
-            start, first = starts[number], at
-            while at < len(hits) and hits[at][0] < starts[number + 1]:
-                at += 1
-            end = start + len(cleaned[number])
-            own = [(place - start, mask) for place, mask in hits[first:at] if place <= end]
-            settled = self._settle("\n" + cleaned[number], own)
-            cleaned[number] = texts[number] if settled is None else settled
-        return [_without_gaps(text) for text in cleaned]
+        return [
+            self.clean(text) if alone else _without_gaps(new)
+            for text, new, alone in zip(texts, cleaned, crowded.tolist(), strict=True)
+        ]
 
-    def _settle(self, text: str, hits: list[tuple[int, int]]) -> str | None:
+    def _settle(self, text: str, hits: list[Hit]) -> str | None:
         """`text` with every line at rest under all rules; None when one does not come to rest."""
         if not hits:
             return text
         if len(hits) * CROWDED > len(text):
             return self._settle_whole(text)
         pieces: list[str] = []
-        changed: list[int] = []
+        numbers: list[int] = []
+        masks: list[int] = []
         done = at = 0
         while at < len(hits):
             place, mask = hits[at]
@@ -184,23 +189,22 @@ class _Plan:
             while at < len(hits) and hits[at][0] < end:
                 mask |= hits[at][1]
                 at += 1
-            line = text[start:end]
-            new = self._apply(mask, line)
-            if new != line:
-                pieces += (text[done:start], new)
-                changed.append(len(pieces) - 1)
-                done = end
+            pieces += (text[done:start], text[start:end])
+            numbers.append(len(pieces) - 1)
+            masks.append(mask)
+            done = end
         pieces.append(text[done:])
         for _ in range(ROUNDS):
-            if not changed:
+            numbers = self._apply(pieces, numbers, masks)
+            if not numbers:
                 return "".join(pieces)
-            changed = self._settle_pieces(pieces, changed)
+            numbers, masks = self._triggered(pieces, numbers)
         return None
 
-    def _settle_pieces(self, pieces: list[str], numbers: list[int]) -> list[int]:
-        """Apply to the pieces `numbers` the rules triggered in them; the numbers of those that changed."""
-        hits = self._hits("".join([pieces[number] for number in numbers]))
-        changed = []
+    def _triggered(self, pieces: list[str], numbers: list[int]) -> tuple[list[int], list[int]]:
+        """Those of the pieces `numbers` that hold a trigger, and the rules called there."""
+        hits = self.triggers.find("".join([pieces[number] for number in numbers]))
+        triggered, masks = [], []
         at = end = 0
         for number in numbers:
             end += len(pieces[number])
@@ -209,71 +213,59 @@ class _Plan:
                 mask |= hits[at][1]
                 at += 1
             if mask:
-                new = self._apply(mask, pieces[number])
-                if new != pieces[number]:
-                    pieces[number] = new
-                    changed.append(number)
-        return changed
+                triggered.append(number)
+                masks.append(mask)
+        return triggered, masks
+
+    def _apply(self, pieces: list[str], numbers: list[int], masks: list[int]) -> list[int]:
+        """Apply to each of the pieces `numbers` the rules called there; the numbers of those that changed."""
+        before = [pieces[number] for number in numbers]
+        called: list[list[int]] = [[] for _ in self.by_line]
+        for number, mask in zip(numbers, masks, strict=True):
+            for position in self._rules_of(mask):
+                called[position].append(number)
+        for rule, wanted in zip(self.by_line, called, strict=True):
+            _substitute(rule, pieces, wanted)
+        changed = [number for number, old in zip(numbers, before, strict=True) if pieces[number] != old]
+        for rule in self.after:
+            _substitute(rule, pieces, changed)
+        for number in numbers:
+            pieces[number] = pieces[number].rstrip(" ")
+        return [number for number, old in zip(numbers, before, strict=True) if pieces[number] != old]
+
+    def _rules_of(self, mask: int) -> list[int]:
+        rules = self._called.get(mask)
+        if rules is None:
+            rules = self._called[mask] = [number for number in range(len(self.by_line)) if mask >> number & 1]
+        return rules
 
     def _settle_whole(self, text: str) -> str | None:
         for _ in range(ROUNDS):
             before = text
             for rule in self.by_line:
                 if rule.may_match(text):
-                    text = rule.pattern.sub(rule.replacement, text)
+                    text = rule.apply(text)
             text = text.rstrip(" ")
             if text == before:
                 return text
         return None
 
-    def _hits(self, text: str) -> list[tuple[int, int]]:
-        """Place of each trigger and the rules it calls, in order of place."""
-        hits: list[tuple[int, int]] = []
-        for string, mask in self.strings:
-            at = text.find(string)
-            while at >= 0:
-                hits.append((at, mask))
-                at = text.find(string, at + 1)
-        if self.after_space:
-            # A text has too many spaces for Python to stop at each.
-            data = text.encode("latin-1", "replace")
-            spaces = np.frombuffer(data, np.uint8) == ord(" ")
-            wanted = np.frombuffer(data.translate(self.after_space_table), np.bool_)
-            for place in np.flatnonzero(spaces[:-1] & wanted[1:]).tolist():
-                called = self.after_space.get(text[place + 1])
-                if called:
-                    hits.append((place, called))
-        for pattern, mask in self.patterns:
-            first = pattern.search(text)
-            if first:
-                hits += [(match.start(), mask) for match in pattern.finditer(text, first.start())]
-        if len(hits) > 1:
-            hits.sort()
-        return hits
 
-    def _apply(self, mask: int, line: str) -> str:
-        rules = self._called.get(mask)
-        if rules is None:
-            called = (rule for number, rule in enumerate(self.by_line) if mask >> number & 1)
-            rules = self._called[mask] = [(rule.after, rule.pattern.sub, rule.replacement) for rule in called]
-        new = line
-        for string, substitute, replacement in rules:
-            if string in new:
-                new = substitute(replacement, new)
-        if new != line:
-            for string, substitute, replacement in self.after:
-                if string in new:
-                    new = substitute(replacement, new)
-        return new.rstrip(" ")
+def _substitute(rule: Rule, pieces: list[str], numbers: list[int]) -> None:
+    """Apply `rule` to each of the pieces `numbers`, to all of them in one call, each followed by a line break."""
+    wanted = [number for number in numbers if rule.after in pieces[number]] if rule.after else numbers
+    if not wanted:
+        return
+    *new, end = rule.apply("".join([pieces[number] + _END_OF_PIECE for number in wanted])).split(_END_OF_PIECE)
+    if end or len(new) != len(wanted):  # a text that holds this very line
+        new = [rule.apply(pieces[number] + "\n")[:-1] for number in wanted]
+    for number, piece in zip(wanted, new, strict=True):
+        pieces[number] = piece
 
 
 def _without_gaps(text: str) -> str:
     """`text` with at most one empty line in a row, and without white space at its ends."""
     return (_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
-
-
-def _is_spaced(trigger: str) -> bool:
-    return len(trigger) == 2 and trigger[0] == " "
 
 
 def _counting(rule: Rule, counts: dict[str, RuleCount]) -> Rule:
@@ -286,4 +278,4 @@ def _counting(rule: Rule, counts: dict[str, RuleCount]) -> Rule:
             counts[rule.name] = RuleCount(old.matches + 1, old.characters + len(match[0]) - len(new))
         return new
 
-    return dataclasses.replace(rule, replacement=replace)
+    return dataclasses.replace(rule, replacement=replace, shortcut=None)

@@ -78,6 +78,7 @@ TURNS = Rule(
     "the dash before a turn goes",
     re.compile(r"\n ?[-–—~]++ ?(?=[^\s\d])"),
     "\n",
+    line_start=("[-–—~ ]",),
     speech=True,
 )
 
@@ -85,11 +86,11 @@ TURNS = Rule(
 def _inner_turns(dash: str) -> Rule:
     # One rule per dash, so that each search is for a fixed string.
     return Rule(
-        "turn dashes",
+        "turns inside lines",
         "a turn that starts with a dash inside a line gets its own line",
         re.compile(rf" {dash} (?<=[.!?\"] {dash} )(?=\S)"),
         "\n",
-        (re.compile(f' {dash} (?<=[.!?"] {dash} )'),),
+        (f" {dash}",),
         speech=True,
     )
 
@@ -119,6 +120,7 @@ SHOUTING = Rule(
     "a line in capitals (two words or more) gets sentence case; names in it lose their capital",
     re.compile(r"\n[^a-z\n]++(?=\n|\Z)"),
     _recased,
+    line_start=("[^a-z\n]",) * 6,  # the shortest line that is re-cased has two words of six letters together
 )
 SUBTITLES = Cleaner(
     "subtitles",
@@ -149,6 +151,7 @@ LABELS = Rule(
     "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go",
     re.compile(r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+"),
     "\n",
+    line_start=("[*A-Z]", "[A-Z0-9_:]"),
     speech=True,
 )
 CHAT_FILES = Rule(
@@ -205,7 +208,9 @@ CHAT_ENDS = Rule(
     lambda match: "..." if match[0] == "+..." else " ",
     ("+", "↫"),
 )
-QUOTES = Rule("opening quotes", 'a line\'s `" here` becomes `"here`', re.compile(r'\n" (?=\w)'), '\n"')
+QUOTES = Rule(
+    "opening quotes", 'a line\'s `" here` becomes `"here`', re.compile(r'\n" (?=\w)'), '\n"', line_start=('"', " ")
+)
 
 DIALOGUE = Cleaner(
     "dialogue",

@@ -22,6 +22,7 @@ HEADINGS = Rule(
     "`= = = Title = = =` and `== Title ==` become the line `Title`",
     re.compile(r"\n ?=(?: ?=){0,5} ?([^=\n]+?) ?=(?: ?=){0,5} ?(?=\n|\Z)"),
     lambda match: "\n" + match[1],
+    line_start=("[ =]",),
 )
 MARKUP = Rule(
     "markup",

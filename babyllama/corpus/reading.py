@@ -25,7 +25,7 @@ TEXT_SUFFIXES = (".train", ".dev", ".test", ".txt")
 RECORD_SUFFIXES = (".jsonl", ".parquet")
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".xz", ".bz2")
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 """Bytes read at a time, and the length in characters above which a single line is handed on in pieces."""
 LONGEST_RECORD = 256 << 20
 """Bytes of one JSON line; a record has to be parsed in one go, so this bounds memory."""

@@ -26,7 +26,7 @@ from babyllama.corpus.units import Unit, count_text
 LOOK_AHEAD = 500
 """Units to look through for one whose beginning fits an exact share and ends with a sentence."""
 
-COUNT_EVERY = 200
+COUNT_EVERY = 40
 """Units whose words and sentences are counted at a time."""
 
 ExactCut = Callable[[bytes, int], tuple[bytes, int] | None]

@@ -44,7 +44,9 @@ def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part
     """The documents of one raw text file, streamed; a document above a million characters comes in several parts."""
     pattern: re.Pattern[str] | None = None
     rest, continues = "\n", False
-    for block in line_blocks(path, errors):
+    blocks = line_blocks(path, errors)
+    # As much at a time as is left over, so that a long document is not searched from its start block after block.
+    while block := _take(blocks, max(len(rest), 1) if pattern else MAX_DOCUMENT):
         if "\r" in block:
             block = block.replace("\r\n", "\n").replace("\r", "\n")
         pattern = pattern or _pattern(domain, block)
@@ -62,8 +64,17 @@ def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part
         yield Part(rest, domain, continues)
 
 
+def _take(blocks: Iterator[str], size: int) -> str:
+    """Blocks of at least `size` characters together, or the last ones."""
+    taken = []
+    while size > 0 and (block := next(blocks, "")):
+        taken.append(block)
+        size -= len(block)
+    return "".join(taken)
+
+
 def _pattern(domain: str, start: str) -> re.Pattern[str]:
-    """How to split a file, judged by its first block."""
+    """How to split a file, judged by its first million characters."""
     if SEPARATOR in start and SEPARATOR_LINE.search(start):
         return _SEPARATORS
     if domain in ARTICLE_DOMAINS:

@@ -17,7 +17,7 @@ from babyllama.corpus.sources import Source, refuse_shared_text, resolve_sources
 from babyllama.corpus.units import count_words
 from babyllama.errors import ConfigError, RunError, TokenizerError
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised when the same settings and sources would give another text than before."""
 
 

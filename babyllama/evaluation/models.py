@@ -195,7 +195,9 @@ def _load_failure(source: str, error: Exception, trust_remote_code: bool) -> str
     elif "safetensors" in str(error) and "pytorch_model.bin" in str(error):
         hint = " Only pickled weights are there, which can run code when read: --allow-pickle reads them nevertheless."
     elif not Path(source).is_dir():
-        hint = " Is the name right, and the Hub reachable?"
+        hint = (
+            f" No folder {source} is here, so it was taken for a Hub name. Is it spelled right, and the Hub reachable?"
+        )
     return f"cannot load a language model from {source}: {reason}{hint}"
 
 

@@ -276,17 +276,24 @@ PATHOLOGICAL = (
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", ["wikipedia", "cbt", "subtitles", "childes", "switchboard"])
 def test_time_is_linear_in_the_text(domain):
-    """Twenty times the text may not take a hundred times as long (a quadratic rule would take four hundred)."""
+    """Twenty times the text may not take a hundred times as long (a quadratic rule would take four hundred).
+
+    Measured is this thread's own CPU time, and a ratio within one try; a busy machine spoils a try now and then but
+    not five of five, where a quadratic rule fails in every one.
+    """
 
     def seconds(unit: str, size: int) -> float:
         text = unit * (size // len(unit))
-        started = time.process_time()
+        started = time.thread_time()
         clean(text, domain)
-        return time.process_time() - started
+        return time.thread_time() - started
+
+    def grows_linearly(unit: str) -> bool:
+        long = seconds(unit, 60_000)
+        return long < 0.2 or long < 100 * seconds(unit, 3_000)
 
     for unit in PATHOLOGICAL:
-        long = seconds(unit, 60_000)
-        assert long < 0.2 or long < 100 * seconds(unit, 3_000), unit
+        assert any(grows_linearly(unit) for _ in range(5)), unit
 
 
 @pytest.mark.slow

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from noisy_text import MARKS, noisy
 
-from babyllama.corpus.cleaners import CLEANERS, Cleaner
+from babyllama.corpus.cleaners import CLEANERS, Cleaner, clean
 from babyllama.corpus.cleaners.rules import LineStart, Rule
-from babyllama.corpus.cleaners.triggers import Triggers
+from babyllama.corpus.cleaners.triggers import StartsWith, Triggers
 
 RULES: dict[str, Rule] = {
     f"{rule.name}: {rule.pattern.pattern}": rule
@@ -39,13 +41,16 @@ def test_a_rule_changes_only_lines_that_hold_a_trigger_of_it(name, start, text):
 @pytest.mark.unit
 @given(before=st.text(max_size=30), after=st.text(max_size=30))
 def test_triggers_stand_where_they_are_found_whatever_is_around_them(before, after):
-    called = {"ab": 1, " ,": 2, " ~": 4, LineStart(RULES["speaker labels: " + LABEL].pattern, ("[*A-Z]", "[A-Z:]")): 8}
+    label = RULES["speaker labels: " + LABEL].pattern
+    starts = StartsWith("b", re.compile("b(?<=ab) ~"))
+    called = {"ab": 1, " ,": 2, " ~": 4, LineStart(label, ("[*A-Z]", "", "[A-Z:]")): 8, starts: 16}
     text = f"{before} ,{after}ab ~\n*CHI: {before}"
     hits = Triggers(called).find(text)
     assert hits == sorted(hits)
     assert {(len(before), 2), (text.rindex("\n*CHI"), 8)} <= set(hits)
-    for mask, string in ((1, "ab"), (2, " ,"), (4, " ~")):
+    for mask, string in ((1, "ab"), (2, " ,"), (4, " ~"), (16, "b ~")):
         places = [place for place in range(len(text)) if text.startswith(string, place)]
+        places = [place for place in places if mask != 16 or text[place - 1 : place] == "a"]
         assert [place for place, found in hits if found == mask] == places
 
 
@@ -59,4 +64,17 @@ LABEL = r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+"
 def test_a_shortcut_does_what_its_pattern_does(name, text):
     rule = RULES[name]
     assert rule.apply(text) == rule.pattern.sub(rule.replacement, text)
-    assert rule.test is None or rule.test(text) or rule.apply(text) == text
+
+
+CREDITS = (
+    "Subtitles, subtitle, Subtitled, subtitles ripped, Subtitle-ripped, Subs, subs, Subtitling, Captions, captioned, "
+    "Captioning, Sync, synced, Synchro, synchronized, Resync, Re-synced, RSync, Corrected, correction, corrections, "
+    "Transcript, ripped, Encoded, Translated, translation, Sync and corrected, Synced translated"
+)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("credit", CREDITS.split(", "))
+def test_every_credit_word_is_looked_up(credit):
+    """The search for credits goes by how their words end, so each word of the rule must end that way."""
+    assert clean(f"Hello there.\n{credit} by somebody\nGood bye.", "subtitles") == "Hello there.\nGood bye."

@@ -27,7 +27,6 @@ _PASSAGES = re.compile(r"\n[ \t\n]*\n")
 _FILE_MARKS = {"= = = ": re.compile(r"= = = [^\s=]+ = = ="), "_BOOK_TITLE_": re.compile(r"_BOOK_TITLE_ : \S+")}
 _ARTICLES = re.compile(r"\n(?:[ \t\n]*\n|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
 # Wikitext dumps give the article's title one mark, and keep blank lines between paragraphs.
-_WIKITEXT_TITLE = re.compile(r"^ ?= [^=\n]+ = ?$", re.MULTILINE)
 _WIKITEXT_ARTICLES = re.compile(r"\n(?= ?= [^=\n]+ = ?$)", re.MULTILINE)
 
 
@@ -78,7 +77,7 @@ def _pattern(domain: str, start: str) -> re.Pattern[str]:
     if SEPARATOR in start and SEPARATOR_LINE.search(start):
         return _SEPARATORS
     if domain in ARTICLE_DOMAINS:
-        return _WIKITEXT_ARTICLES if _WIKITEXT_TITLE.search(start) else _ARTICLES
+        return _WIKITEXT_ARTICLES if _WIKITEXT_ARTICLES.search("\n" + start) else _ARTICLES
     return _PASSAGES
 
 

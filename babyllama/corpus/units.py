@@ -100,8 +100,9 @@ _NEXT = re.compile(rb"\s*")
 # Counting, by numpy over whole blocks
 
 _OTHER_SPACES = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
-_ASCII = bytes(range(128))
 _CLOSES = np.array([byte in b"\"')]" for byte in range(256)], dtype=np.int64)
+_CURLY = [tuple(mark.encode()) for mark in "”’"]
+_PADDING = b"    "
 
 
 def count_text(data: bytes) -> tuple[int, int]:
@@ -111,17 +112,22 @@ def count_text(data: bytes) -> tuple[int, int]:
     perhaps with a closing quote or bracket behind it, before white space or the end.
     """
     if not data.isascii():
-        others = data.translate(None, _ASCII).decode()
-        if _OTHER_SPACES.search(others):
-            data = " ".join(data.decode().split()).encode()
-        if "”" in others or "’" in others:
-            data = data.replace("”".encode(), b'"').replace("’".encode(), b"'")
-    characters = np.frombuffer(b" " + data + b"  ", np.uint8)
-    space = (characters - np.uint8(9) < 5) | (characters - np.uint8(28) < 5)
-    words = np.count_nonzero(space[:-1] & ~space[1:])
+        characters = np.frombuffer(data, np.uint8)
+        unusual = characters[np.flatnonzero(characters > 127)].tobytes().decode()
+        for space in set(_OTHER_SPACES.findall(unusual)):
+            data = data.replace(space.encode(), b" ")
+    characters = np.frombuffer(b" " + data + _PADDING, np.uint8)
+    spaces = (characters - np.uint8(9) < 5) | (characters - np.uint8(28) < 5)
+    words = np.count_nonzero(spaces[:-1] & ~spaces[1:])
     ends = np.flatnonzero((characters == ord(".")) | (characters == ord("!")) | (characters == ord("?")))
-    closed = _CLOSES[characters[ends + 1]]
-    sentences = np.count_nonzero(space[ends + 1 + closed])
+    before_space = spaces[ends + 1]
+    others = ends[~before_space]
+    closed = _CLOSES[characters[others + 1]]
+    for first, second, third in _CURLY:
+        closed[
+            (characters[others + 1] == first) & (characters[others + 2] == second) & (characters[others + 3] == third)
+        ] = 3
+    sentences = np.count_nonzero(before_space) + np.count_nonzero(spaces[others + 1 + closed])
     return int(words), int(sentences)
 
 

@@ -17,12 +17,8 @@ _invisible = re.compile(f"\r\n?|[{_LINE_ENDS}{_DROPPED}{_SPACES}]")
 
 def _unusual(text: str) -> str:
     """All characters that are neither a line feed nor printable ASCII."""
-    data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
-    return data[np.flatnonzero((data - np.uint8(32) > 94) & (data != 10))].tobytes().decode()
-
-
-def _has_invisible(text: str) -> bool:
-    return not _unusual(text).isprintable()
+    units = np.frombuffer(text.encode("utf-16-le", "replace"), np.uint16)  # the quickest way to all characters
+    return units[np.flatnonzero((units - np.uint16(32) > 94) & (units != 10))].tobytes().decode("utf-16-le")
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -32,9 +28,13 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def _made_visible(text: str) -> str:
+    unusual = _unusual(text)
+    if unusual.isprintable():
+        return text
+    if "\r" in unusual:
+        text = text.replace("\r\n", "\n")
     # One replacement per kind of character: a text has few kinds, and looking for one takes next to no time.
-    text = text.replace("\r\n", "\n")
-    for character in set(_unusual(text)):
+    for character in set(unusual):
         match = _invisible.match(character)
         if match:
             text = text.replace(character, _visible(match))
@@ -47,17 +47,33 @@ INVISIBLE = Rule(
     _invisible,
     _visible,
     across_lines=True,
-    test=_has_invisible,
     shortcut=_made_visible,
+    once=True,
 )
-SPACES = Rule("repeated spaces", "several spaces become one", re.compile("  +"), " ", ("  ",), after="  ")
+
+
+def _single_spaces(text: str) -> str:
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
+
+
+SPACES = Rule(
+    "repeated spaces",
+    "several spaces become one",
+    re.compile("  +"),
+    " ",
+    ("  ",),
+    after="  ",
+    shortcut=_single_spaces,
+)
 LINE_ENDS = Rule(
     "spaces at line ends",
     "spaces at the start or end of a line go",
     re.compile(" (?=\n)"),
     "",
     (" \n",),
-    after=" \n",
+    shortcut=lambda text: text.replace(" \n", "\n"),
 )
 LINE_STARTS = Rule(
     "spaces at line ends",
@@ -66,6 +82,7 @@ LINE_STARTS = Rule(
     "\n",
     line_start=(" ",),
     after="\n ",
+    shortcut=lambda text: text.replace("\n ", "\n"),
 )
 SPACE_BEFORE_PUNCTUATION = Rule(
     "space before punctuation",

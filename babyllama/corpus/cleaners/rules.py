@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from babyllama.corpus.cleaners.triggers import Hit, LineStart, Trigger, Triggers
+from babyllama.corpus.cleaners.triggers import Hit, LineStart, StartsWith, Trigger, Triggers
 
 ROUNDS = 12
 CROWDED = 25
@@ -45,11 +45,11 @@ class Rule:
     """What it does, for tables and help."""
     pattern: re.Pattern[str]
     replacement: Replacement = ""
-    triggers: tuple[str | re.Pattern[str], ...] = ()
+    triggers: tuple[str | re.Pattern[str] | StartsWith, ...] = ()
     """One of them occurs on every line where the pattern matches; none given: the pattern itself."""
     line_start: tuple[str, ...] = ()
     """For a pattern that starts with a line break: for each of the first characters behind it, an expression of what
-    a match may have there. Lines are then looked up by these instead of searched."""
+    a match may have there, empty for anything. Lines are then looked up by these instead of searched."""
     speech: bool = False
     """It removes speaker labels, stage directions or annotations, which `keep_speakers` keeps."""
     after: str = ""
@@ -57,10 +57,10 @@ class Rule:
     that rules leave."""
     across_lines: bool = False
     """Its matches may span lines, so that it only runs over whole documents."""
-    test: Callable[[str], bool] | None = None
-    """A faster look than the triggers at whether a rule across lines has work; no other rule makes work for it."""
     shortcut: Callable[[str], str] | None = None
     """Does the same to a whole text, faster than the pattern."""
+    once: bool = False
+    """For a rule across lines: no other rule makes work for it."""
 
     def apply(self, text: str) -> str:
         """`text` with every match replaced."""
@@ -68,8 +68,6 @@ class Rule:
 
     def may_match(self, text: str) -> bool:
         """Whether a search is worth its time."""
-        if self.test:
-            return self.test(text)
         for trigger in self.triggers:
             if trigger in text if isinstance(trigger, str) else trigger.search(text):
                 return True
@@ -120,7 +118,7 @@ class _Plan:
 
     def __init__(self, rules: tuple[Rule, ...], bulk: frozenset[str]) -> None:
         self.over_all = tuple(rule for rule in rules if rule.across_lines or rule.name in bulk)
-        self.repeated = tuple(rule for rule in self.over_all if rule.across_lines and not rule.test)
+        self.repeated = tuple(rule for rule in self.over_all if rule.across_lines and not rule.once)
         self.by_line = tuple(rule for rule in rules if not rule.across_lines)
         self.after = [rule for rule in self.by_line if rule.after]
         masks: dict[Trigger, int] = {}
@@ -228,7 +226,7 @@ class _Plan:
             _substitute(rule, pieces, wanted)
         changed = [number for number, old in zip(numbers, before, strict=True) if pieces[number] != old]
         for rule in self.after:
-            _substitute(rule, pieces, changed)
+            _substitute(rule, pieces, [number for number in changed if rule.after in pieces[number]])
         for number in numbers:
             pieces[number] = pieces[number].rstrip(" ")
         return [number for number, old in zip(numbers, before, strict=True) if pieces[number] != old]
@@ -253,13 +251,12 @@ class _Plan:
 
 def _substitute(rule: Rule, pieces: list[str], numbers: list[int]) -> None:
     """Apply `rule` to each of the pieces `numbers`, to all of them in one call, each followed by a line break."""
-    wanted = [number for number in numbers if rule.after in pieces[number]] if rule.after else numbers
-    if not wanted:
+    if not numbers:
         return
-    *new, end = rule.apply("".join([pieces[number] + _END_OF_PIECE for number in wanted])).split(_END_OF_PIECE)
-    if end or len(new) != len(wanted):  # a text that holds this very line
-        new = [rule.apply(pieces[number] + "\n")[:-1] for number in wanted]
-    for number, piece in zip(wanted, new, strict=True):
+    *new, end = rule.apply("".join([pieces[number] + _END_OF_PIECE for number in numbers])).split(_END_OF_PIECE)
+    if end or len(new) != len(numbers):  # a text that holds this very line
+        new = [rule.apply(pieces[number] + "\n")[:-1] for number in numbers]
+    for number, piece in zip(numbers, new, strict=True):
         pieces[number] = piece
 
 

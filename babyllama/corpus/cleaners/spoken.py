@@ -6,6 +6,7 @@ import re
 
 from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, TIDY, WORDLESS_LINES
 from babyllama.corpus.cleaners.rules import Cleaner, Rule
+from babyllama.corpus.cleaners.triggers import StartsWith
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Subtitles
@@ -14,6 +15,10 @@ _CREDIT = (
     r"(?:[Ss]ubtitles?(?:d|[ -]?[Rr]ipped)?|[Ss]ubs|[Ss]ubtitling|[Cc]aptions?(?:ed|ing)?|[Ss]ync(?:ed|hro(?:nized)?)?"
     r"|[Rr]e?-?[Ss]ync(?:ed)?|[Cc]orrect(?:ed|ions?)|[Tt]ranscript|[Rr]ipped|[Ee]ncoded|[Tt]ranslat(?:ed|ion))"
 )
+# How a credit word ends: what stands before ` by` in all but a few lines is something else.
+_CREDIT_ENDS = (
+    "itle|tles|tled|lesd|pped|[Ss]ubs|ling|tion|ions|oned|ning|nsed|sing|[Ss]ync|nced|chro|ized|cted|ript|oded|ated"
+)
 
 
 def _recased(match: re.Match[str]) -> str:
@@ -21,18 +26,25 @@ def _recased(match: re.Match[str]) -> str:
     words = [word for word in _WORD.findall(line) if len(word) > 1]
     if len(words) < 2 or sum(map(len, words)) < 6 or not line.isupper():
         return line
-    line = _SENTENCE_START.sub(lambda start: start[0].upper(), line.lower())
-    return _PRONOUN_I.sub("I", line)
+    line = _FIRST_LETTER.sub(_upper, line.lower(), count=1)
+    return _PRONOUN_I.sub("I", _SENTENCE_START.sub(_upper, line))
+
+
+def _upper(match: re.Match[str]) -> str:
+    return match[0].upper()
 
 
 _WORD = re.compile(r"[^\W\d_]+")
-_SENTENCE_START = re.compile(r"(?:\A\W*|[.!?…][\s\"'“”’)\]]+)[^\W\d_]")
-_PRONOUN_I = re.compile(r"\bi\b(?!\.)")
+_FIRST_LETTER = re.compile(r"\A\W*[^\W\d_]")
+_SENTENCE_START = re.compile(r"[.!?…][\s\"'“”’)\]]+[^\W\d_]")
+_PRONOUN_I = re.compile(r"i(?<!\wi)(?![\w.])")
 
 BROKEN_CHARACTERS = Rule(
     "broken characters",
     "`don �t` becomes `don't`; other U+FFFD beside spaces go",
-    re.compile(r" ?\ufffd(?=(?:s|t|m|d|re|ve|ll)(?!\w))|\ufffd(?<!\w\ufffd)\ufffd*+(?!\w)"),
+    re.compile(
+        r" \ufffd(?=(?:s|t|m|d|re|ve|ll)(?!\w))|\ufffd(?:(?=(?:s|t|m|d|re|ve|ll)(?!\w))|(?<!\w\ufffd)\ufffd*+(?!\w))"
+    ),
     lambda match: (
         "'" if match[0].lstrip(" ") == "\ufffd" and match.string[match.end() : match.end() + 1].isalpha() else " "
     ),
@@ -45,7 +57,7 @@ TIMINGS = Rule(
         r"(?:(?<!\S)\d{1,5}\s{1,3})?(?<!\d)\d{1,2}:\d\d:\d\d[,.]\d{1,3} ?--?>? ?\d{1,2}:\d\d:\d\d[,.]\d{1,3}(?!\d)"
     ),
     " ",
-    (re.compile(r":\d\d[,.]\d{1,3} ?-"),),
+    (StartsWith(":", re.compile(r":\d\d[,.]\d{1,3} ?-")),),
 )
 FORMATS = Rule(
     "format codes",
@@ -64,12 +76,12 @@ CREDITS = Rule(
         r"|(?<!\w)(?:Subtitles?(?:d| ripped)?|subtitles ripped|Subs|Captions?|Captioned|Captioning|Synced|Sync) by:? (?!the |a )\S++"
     ),
     " ",
-    (" by",),
+    ("==", StartsWith(" by", re.compile(rf" by(?<=(?:{_CREDIT_ENDS}) by)"))),
 )
 MUSIC = Rule(
     "music marks",
     "`♪`, `♫`, `¶` and the `#`, `*`, `~` that stand for them go; the words sung stay",
-    re.compile(r"[♪♫♬♩¶]++|[#*~](?<!\S[#*~])[#*~♪♫♬♩¶]*+(?!\d)|[#*~]++(?!\S)"),
+    re.compile(r"[♪♫♬♩¶#*~](?:(?<=[♪♫♬♩¶])[♪♫♬♩¶]*+|(?<!\S[#*~])[#*~♪♫♬♩¶]*+(?!\d)|[#*~]*+(?!\S))"),
     " ",
     ("♪", "♫", "♬", "♩", "¶", "#", "*", "~"),
 )
@@ -112,7 +124,7 @@ SUBTITLE_LABELS = Rule(
         r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#]):(?=\s)"
     ),
     "",
-    (re.compile(r":(?<=[A-Z0-9. ]:)(?=\s)"),),
+    (StartsWith(":", re.compile(r":(?<=[A-Z0-9. ]:)(?=\s)")),),
     speech=True,
 )
 SHOUTING = Rule(
@@ -120,7 +132,8 @@ SHOUTING = Rule(
     "a line in capitals (two words or more) gets sentence case; names in it lose their capital",
     re.compile(r"\n[^a-z\n]++(?=\n|\Z)"),
     _recased,
-    line_start=("[^a-z\n]",) * 6,  # the shortest line that is re-cased has two words of six letters together
+    # The shortest line that is re-cased has two words of six letters together; most lines begin with a capital.
+    line_start=("", *("[^a-z\n]",) * 5),
 )
 SUBTITLES = Cleaner(
     "subtitles",
@@ -199,7 +212,7 @@ WORD_MARKS = Rule(
     "`jack+in+the+box` becomes four words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
     re.compile(r"\+(?<=\w\+)(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])"),
     lambda match: " " if match[0] == "+" else match[1] or match[2] or "",
-    (re.compile(r"\+(?=\w)"), "(", re.compile(":(?=[a-z])")),
+    (StartsWith("+", re.compile(r"\+(?=\w)")), "(", StartsWith(":", re.compile(":(?=[a-z])"))),
 )
 CHAT_ENDS = Rule(
     "utterance marks",

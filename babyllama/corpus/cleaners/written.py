@@ -6,6 +6,7 @@ import re
 
 from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, SPACE_BEFORE_PUNCTUATION, TIDY, WORDLESS_LINES
 from babyllama.corpus.cleaners.rules import Cleaner, Rule
+from babyllama.corpus.cleaners.triggers import StartsWith
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Wikipedia
@@ -20,17 +21,24 @@ _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "nbsp":
 HEADINGS = Rule(
     "heading marks",
     "`= = = Title = = =` and `== Title ==` become the line `Title`",
-    re.compile(r"\n ?=(?: ?=){0,5} ?([^=\n]+?) ?=(?: ?=){0,5} ?(?=\n|\Z)"),
-    lambda match: "\n" + match[1],
+    re.compile(r"\n ?=(?: ?=){0,5} ?([^=\n]++)=(?: ?=){0,5} ?(?=\n|\Z)"),
+    lambda match: "\n" + (match[1].removesuffix(" ") or " "),
     line_start=("[ =]",),
 )
-MARKUP = Rule(
-    "markup",
-    "HTML and wiki tags go, also those spelled `&lt;br&gt;`",
-    re.compile(rf"(?:&(?:amp;)*lt;|<)/?(?i:{_TAGS})\b[^<>&\n]*+(?:&(?:amp;)*gt;|>)"),
-    " ",
-    ("<", "&"),
-)
+
+
+def _markup(opening: str, trigger: str) -> Rule:
+    # One rule per opening, so that each search is for a fixed string.
+    return Rule(
+        "markup",
+        "HTML and wiki tags go, also those spelled `&lt;br&gt;`",
+        re.compile(rf"{opening}/?(?i:{_TAGS})\b[^<>&\n]*+(?:&(?:amp;)*gt;|>)"),
+        " ",
+        (trigger,),
+    )
+
+
+MARKUP = (_markup("<", "<"), _markup("&(?:amp;)*lt;", "&"))
 ENTITIES = Rule(
     "entities",
     "`&amp;`, `&lt;`, `&nbsp;` ... become the character they stand for",
@@ -50,7 +58,7 @@ EMPTY_BRACKETS = Rule(
     "`()`, `(; )` and the commas in `(, born 1970)`, left where a template stood, go",
     re.compile(r"\([ ,;:/–-]*+(?:\)(?!\w)|(?<=[,;:] )|(?<=[,;:]))"),
     lambda match: "" if match[0].endswith(")") else "(",
-    (re.compile(r"\([ ,;:/)–-]"),),
+    (StartsWith("(", re.compile(r"\([ ,;:/)–-]")),),
 )
 COMMAS = Rule(
     "repeated commas",
@@ -70,7 +78,7 @@ TABLES = Rule(
 WIKIPEDIA = Cleaner(
     "wikipedia",
     "encyclopedia articles: heading marks, markup, citation marks, what templates left behind",
-    (HEADINGS, MARKUP, ENTITIES, CITATIONS, EMPTY_BRACKETS, COMMAS, TABLES, *TIDY),
+    (HEADINGS, *MARKUP, ENTITIES, CITATIONS, EMPTY_BRACKETS, COMMAS, TABLES, *TIDY),
     frozenset({"heading marks"}),
 )
 

@@ -85,7 +85,7 @@ def _split(text: str, pattern: re.Pattern[str]) -> list[str]:
     documents = pattern.split(text)
     if pattern is _PASSAGES:
         for mark, marks in _FILE_MARKS.items():
-            if mark in text:
+            if mark[0] in text and mark in text:  # one character is looked up many times faster than several
                 documents = [part for document in documents for part in marks.split(document)]
     return documents
 

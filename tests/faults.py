@@ -94,5 +94,5 @@ def waits_for_another_builder(path: Path, build: Callable[[], object]) -> bool:
         with sole_builder(path):
             done = pool.submit(build)
             waited = not wait([done], timeout=1).done
-        done.result(timeout=60)
+        done.result(timeout=600)
     return waited and path.exists()

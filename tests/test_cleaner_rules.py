@@ -28,7 +28,7 @@ def _triggers(rule: Rule) -> Triggers:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if not rule.across_lines])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(start=st.sampled_from(MARKS), text=st.one_of(st.text("aB1 .", max_size=6), noisy))
 def test_a_rule_changes_only_lines_that_hold_a_trigger_of_it(name, start, text):
     rule = RULES[name]
@@ -59,7 +59,7 @@ LABEL = r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+"
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.shortcut])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(st.characters() | st.sampled_from("\r\n\x0b\u2028 \xad\ufeff\t")))
 def test_a_shortcut_does_what_its_pattern_does(name, text):
     rule = RULES[name]

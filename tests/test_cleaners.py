@@ -216,7 +216,7 @@ plain = st.lists(st.tuples(words, st.sampled_from(["", "", ",", ".", "?", "!", "
 
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", DOMAINS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=noisy, keep=st.booleans())
 def test_cleaning_twice_changes_nothing_more(domain, text, keep):
     once = clean(text, domain, keep)
@@ -226,7 +226,7 @@ def test_cleaning_twice_changes_nothing_more(domain, text, keep):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", DOMAINS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=st.lists(st.one_of(noisy, st.sampled_from(["", "endofdocument", "a\nendofdocument\nb"])), max_size=6))
 def test_documents_cleaned_together_come_out_as_each_alone(domain, texts):
     assert clean_all(texts, domain) == [clean(text, domain) for text in texts]
@@ -234,7 +234,7 @@ def test_documents_cleaned_together_come_out_as_each_alone(domain, texts):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", DOMAINS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tokens=plain, breaks=st.sets(st.integers(1, 30)))
 def test_ordinary_text_is_left_alone(domain, tokens, breaks):
     text = "".join(
@@ -245,7 +245,7 @@ def test_ordinary_text_is_left_alone(domain, tokens, breaks):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("domain", DOMAINS[:1] + DOMAINS[2:])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     tokens=plain,
     marks=st.lists(st.sampled_from([m for m in MARKS if m.strip()]), min_size=1, max_size=6),

@@ -145,7 +145,7 @@ def test_a_word_counts_where_it_starts(tmp_path: Path, tokenizer_path: str) -> N
 
 
 @given(offset=st.integers(0, 7))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_an_offset_loses_no_token_and_no_word(offset: int, ring: tuple[PackedDataset, np.ndarray]) -> None:
     dataset, tokens = ring
     blocks = [dataset.block(index, offset) for index in range(len(dataset))]
@@ -218,7 +218,7 @@ def test_best_fit_keeps_documents_whole_across_windows_and_batches(tmp_path: Pat
 
 
 @given(sizes=st.lists(st.integers(1, 12), min_size=1, max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_blocks_are_filled_as_best_fit_decreasing_fills_them(sizes: list[int]) -> None:
     free: list[int] = []
     for size in sorted(sizes, reverse=True):

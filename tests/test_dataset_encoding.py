@@ -59,7 +59,7 @@ def joined(documents: list[str], tokenizer: Tokenizer) -> TokenBatch:
 
 
 @given(documents=st.lists(st.one_of(TRICKY, st.text(max_size=30)), min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_look_up_gives_the_tokens_of_the_tokenizer(documents: list[str]) -> None:
     documents = [document for document in documents if document] or ["x"]
     batch = joined(documents, WORLD)
@@ -74,7 +74,7 @@ def test_look_up_gives_the_tokens_of_the_tokenizer(documents: list[str]) -> None
 
 
 @given(documents=st.lists(TRICKY, min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_both_encoders_count_the_same_words(documents: list[str]) -> None:
     parts = [Part(document, True, True) for document in documents if document] or [Part("x", True, True)]
     ids, words = PieceEncoder(WORLD, MARKS).encode(parts)
@@ -93,7 +93,7 @@ def test_both_encoders_put_words_at_the_same_tokens() -> None:
 
 @pytest.mark.parametrize("make", [foreign, metaspace])
 @given(documents=st.lists(TRICKY, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_words_are_exact_with_any_tokenizer(make, documents: list[str]) -> None:  # type: ignore[no-untyped-def]
     tokenizer = make()
     assert not PieceEncoder.serves(tokenizer)
@@ -132,7 +132,7 @@ def test_small_batches_and_windows_change_nothing(monkeypatch: pytest.MonkeyPatc
 
 
 @given(text=TRICKY, window=st.integers(10, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_pattern_cuts_as_the_tokenizer_does_in_any_window(text: str, window: int) -> None:
     text = text * 3
     pattern = PiecePattern(WORLD)

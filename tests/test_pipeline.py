@@ -274,7 +274,7 @@ def test_two_processes_share_one_run(world: Path, repository: Path) -> None:
     """`torchrun train.py` in a fresh folder: one process prepares and writes, and the run is a finished one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(repository / "train.py"), "--config", "c.yaml", "--batch-size", "4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stderr.count("packed train text") == 1, "one process speaks"
     assert "4 sequences x 1 accumulation x 2 devices = 8 sequences" in done.stderr

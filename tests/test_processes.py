@@ -36,6 +36,6 @@ def test_processes_wait_for_hours_while_the_first_one_prepares() -> None:
         for rank in range(2)
     ]
     for rank, process in enumerate(pair):
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         assert out == f"{rank} 6.0\n"

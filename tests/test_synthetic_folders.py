@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_nothing_half(tmp_path: Path) -> None:
     process = subprocess.Popen(script(tmp_path, 10**9))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not list(tmp_path.glob(f".tmp-{TRAIN_FOLDER}-*/synthetic.train")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()

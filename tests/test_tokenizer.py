@@ -81,7 +81,7 @@ def trained() -> dict[str, Tokenizer]:
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
 @given(text=st.text())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_text_comes_back_to_the_byte(trained: dict[str, Tokenizer], kind: str, text: str) -> None:
     tokenizer = trained[kind]
     ids = tokenizer.encode(text).ids
@@ -150,7 +150,7 @@ def test_nfkc_and_prefix_space_do_what_they_say() -> None:
 
 
 @given(text=st.text(alphabet=st.sampled_from("ab'st.1 \n\t\u00a0é\x1c")), size=st.integers(1, 12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_text_cut_at_safe_places_gives_the_same_tokens(text: str, size: int) -> None:
     for prefix_space, nfkc in ((False, False), (True, False), (False, True)):
         tokenizer = _cut_world(prefix_space, nfkc)

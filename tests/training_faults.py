@@ -48,7 +48,7 @@ def run_jobs(*jobs: dict[str, Any]) -> list[int]:
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
-        timeout=300,
+        timeout=600,
     )
     codes = [int(line) for line in done.stdout.split()]
     assert len(codes) == len(jobs), done.stderr

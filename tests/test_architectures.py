@@ -19,8 +19,8 @@ NAMED_SIZES = {
     "llama-10M": 9.685e6, "llama-10M-large": 9.685e6, "llama-16M": 16e6, "llama-95M": 95e6, "llama-95M-strict": 95e6,
     "llama-97M": 97e6, "llama-97M-strict": 97e6, "llama-360M": 360e6, "gpt-97M": 97e6, "gpt-97M-strict": 97e6,
     "gpt-705M": 705e6, "gpt-j-97M": 97e6, "gpt-j-97M-strict": 97e6, "gpt2-97M": 97e6, "gptj-97M": 97e6,
-    "babylm-llama-26m": 26e6, "babylm-llama-66m": 66e6, "production": 97e6, "tinystories-15M": 15e6,
-    "tinystories-3M": 3e6, "llama-bigger-strict": 109.5e6,
+    "babylm-llama-5m": 5e6, "babylm-llama-26m": 26e6, "babylm-llama-66m": 66e6, "production": 97e6,
+    "tinystories-15M": 15e6, "tinystories-3M": 3e6, "llama-bigger-strict": 109.5e6,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from babyllama.reporting.evaluation_plots import (
     learning_points,
     metrics_sheet,
 )
+from babyllama.reporting.evaluation_tables import comparison_report, make_console
+from babyllama.reporting.plots import short_count
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +45,31 @@ def test_heat_map_shows_every_number(tmp_path: Path) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["t1", "t2", "mean over paradigms"]
     (picture,) = draw_comparison({"minimal_pairs": {"set": comparison()}}, tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_ticks_of_a_learning_curve_do_not_overlap() -> None:
+    words = [239_891, 478_933, 718_033, 957_505, 1_196_080, 1_435_000, 1_673_850, 1_816_088]
+    axes = learning_curve("blimp", [(seen, results(0.5)) for seen in words]).axes[0]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert sorted(shown) == sorted(["240k", "479k", "718k", "958k", "1.2M", "1.44M", "1.82M"])
+
+
+@pytest.mark.parametrize(("value", "text"), [(999_999, "1M"), (2_500_000, "2.5M"), (1_816_088, "1.82M"), (999, "999")])
+def test_short_counts_have_three_digits(value: int, text: str) -> None:
+    assert short_count(value) == text
+
+
+def test_columns_of_one_run_are_named_by_checkpoint() -> None:
+    def columns(*models: str) -> str:
+        found = comparison() | {
+            "models": [{**comparison()["models"][0], "model": m, "interval": (0.4, 0.6)} for m in models]
+        }
+        stream = io.StringIO()
+        make_console(stream).print(comparison_report({"minimal_pairs": {"set": found | {"tests": []}}}))
+        return stream.getvalue().splitlines()[1]
+
+    assert columns("run/checkpoint-170", "run/chck_1M", "run").split() == ["step", "170", "chck_1M", "final"]
+    assert columns("run/checkpoint-170", "other").split() == ["run/checkpoint-170", "other"]
 
 
 def test_learning_curve_runs_over_words_seen(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def learning_curve(name: str, points: Sequence[tuple[int, Mapping[str, Any]]]) -
     axes.plot(words, means, color="black", linewidth=2.4, marker="o", markersize=3.5, label="mean over paradigms")
     axes.axhline(50, color=GREY, linestyle="--", linewidth=1)
     axes.set_xscale("log")
-    shown = words[:: max(1, math.ceil(len(words) / 12))]
+    shown = _spread(words)
     axes.set_xticks(shown, [short_count(seen) for seen in shown])
     axes.minorticks_off()
     axes.set_xlabel("words seen")
@@ -103,6 +103,16 @@ def learning_curve(name: str, points: Sequence[tuple[int, Mapping[str, Any]]]) -
     axes.set_title(f"{name}, {points[-1][1]['protocol']}, {points[-1][1]['n']:,} pairs", loc="left")
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _spread(words: Sequence[int]) -> list[int]:
+    """Those of the growing numbers `words` that can be labelled on a logarithmic axis without overlap, the last first."""
+    gap = (words[-1] / words[0]) ** (1 / 12)
+    shown = [words[-1]]
+    for seen in reversed(words):
+        if seen * gap <= shown[-1]:
+            shown.append(seen)
+    return shown
 
 
 def metrics_sheet(title: str, results: Mapping[str, Any]) -> Figure:

@@ -120,7 +120,7 @@ def comparison_report(comparison: Mapping[str, Any]) -> Group:
     parts: list[Any] = []
     for name, found in comparison.get("minimal_pairs", {}).items():
         models = found["models"]
-        table = _table([model["model"] for model in models])
+        table = _table(_headings([model["model"] for model in models]))
         for term in models[0]["terms"]:
             table.add_row(term, *(percent(model["terms"][term]) for model in models))
         table.add_row("mean over paradigms", *(percent(model["accuracy"]) for model in models), style="bold")
@@ -130,7 +130,7 @@ def comparison_report(comparison: Mapping[str, Any]) -> Group:
         parts += [_test_report(test) for test in found["tests"]]
     if "perplexity" in comparison:
         rows = comparison["perplexity"]
-        table = _table([row["model"] for row in rows])
+        table = _table(_headings([row["model"] for row in rows]))
         for key, label in (
             ("perplexity", "per token"),
             ("word_perplexity", "per word"),
@@ -139,6 +139,14 @@ def comparison_report(comparison: Mapping[str, Any]) -> Group:
             table.add_row(label, *(number(row[key]) for row in rows))
         parts.append(_titled("perplexity (per token: only between models with one tokenizer)", table))
     return Group(*(item for part in parts for item in (part, Text())))
+
+
+def _headings(models: Sequence[str]) -> list[str]:
+    """Short names for columns: checkpoints of one run without its name, in words that may stand below one another."""
+    if len({model.split("/")[0] for model in models}) > 1 or len(models) < 2:
+        return list(models)
+    within = [model.split("/", 1)[1] if "/" in model else "final" for model in models]
+    return [name.replace("checkpoint-", "step ") for name in within]
 
 
 def _test_report(test: Mapping[str, Any]) -> Group:

@@ -68,7 +68,7 @@ def loss_curve(facts: RunFacts) -> Figure:
         axes.annotate(
             f"{held_out[best]:.3f} (perplexity {math.exp(held_out[best]):.1f})",
             (seen_eval[best], held_out[best]),
-            xytext=(-6, 12),
+            xytext=(-6, 18),
             textcoords="offset points",
             ha="right",
             color=EVAL_COLOUR,
@@ -116,7 +116,8 @@ def _column(rows: list[dict[str, float | None]], name: str) -> tuple[list[float]
 
 
 def short_count(value: float) -> str:
-    """A large number for an axis: 2.5M."""
+    """A large number for an axis, to three digits: 2.5M."""
+    value = float(f"{value:.3g}")
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"

@@ -70,6 +70,7 @@ def test_columns_of_one_run_are_named_by_checkpoint() -> None:
 
     assert columns("run/checkpoint-170", "run/chck_1M", "run").split() == ["step", "170", "chck_1M", "final"]
     assert columns("run/checkpoint-170", "other").split() == ["run/checkpoint-170", "other"]
+    assert columns("run", "run").split() == ["run", "run"]
 
 
 def test_learning_curve_runs_over_words_seen(tmp_path: Path) -> None:

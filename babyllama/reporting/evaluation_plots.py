@@ -107,7 +107,7 @@ def learning_curve(name: str, points: Sequence[tuple[int, Mapping[str, Any]]]) -
 
 def _spread(words: Sequence[int]) -> list[int]:
     """Those of the growing numbers `words` that can be labelled on a logarithmic axis without overlap, the last first."""
-    gap = (words[-1] / words[0]) ** (1 / 12)
+    gap = (words[-1] / max(words[0], 1)) ** (1 / 12)
     shown = [words[-1]]
     for seen in reversed(words):
         if seen * gap <= shown[-1]:

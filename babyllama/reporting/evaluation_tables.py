@@ -143,7 +143,7 @@ def comparison_report(comparison: Mapping[str, Any]) -> Group:
 
 def _headings(models: Sequence[str]) -> list[str]:
     """Short names for columns: checkpoints of one run without its name, in words that may stand below one another."""
-    if len({model.split("/")[0] for model in models}) > 1 or len(models) < 2:
+    if len({model.split("/")[0] for model in models}) > 1 or len(set(models)) < 2:
         return list(models)
     within = [model.split("/", 1)[1] if "/" in model else "final" for model in models]
     return [name.replace("checkpoint-", "step ") for name in within]

@@ -112,6 +112,15 @@ def test_another_text_is_another_result(world: Path) -> None:
     own, other = (json.loads((kept / f"perplexity{end}.json").read_text()) for end in ("", "_stories"))
     assert (other["text"], other["documents"]) == ("other/stories.txt", 1)
     assert other["text_fingerprint"] != own["text_fingerprint"]
+    (world / "more").mkdir()
+    (world / "more" / "stories.txt").write_text(TEXT[1], encoding="utf-8")
+    for _ in range(2):
+        assert main([*arguments, "--eval-text", "more/stories.txt"]) == 0
+    assert json.loads((kept / "perplexity_stories.json").read_text()) == other, (
+        "a text of the same name replaces nothing"
+    )
+    assert json.loads((kept / "perplexity_more_stories.json").read_text())["text"] == "more/stories.txt"
+    assert len(list(kept.glob("perplexity*"))) == 3
     card = (world / "models" / "A" / "modelcard.md").read_text()
     assert f"| perplexity on `other/stories.txt`, per document | {other['perplexity']:.2f} |" in card
     assert f"| held-out perplexity on `./other/../dev.txt`, per document | {own['perplexity']:.2f} |" in card

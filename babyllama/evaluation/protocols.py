@@ -78,6 +78,8 @@ class Protocol:
         return Encoded(tuple(ids), [i for i, (_, end) in enumerate(offsets) if end > start and i > 0])
 
 
+DEFAULT_PROTOCOL = "lm-eval"
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (

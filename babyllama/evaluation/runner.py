@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from babyllama.artifacts import RunPaths, atomic_file, fingerprint_files, package_versions, write_json, write_text
+from babyllama.artifacts import fingerprint_files
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation.masked import Metric
 from babyllama.evaluation.minimal_pairs import score_minimal_pairs
-from babyllama.evaluation.models import LoadedModel, load_model, model_fingerprint
+from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.pair_results import MinimalPairResults
 from babyllama.evaluation.pairs import PairSet, default_pair_folder, read_pairs
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_domain
+from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
 from babyllama.evaluation.quality import generation_quality
+from babyllama.evaluation.result_files import run_data, write_results
 from babyllama.evaluation.scoring import Progress
 
 TASKS = ("perplexity", "blimp", "generation")
 """What can be evaluated; generation is only done when it is asked for by name."""
 DEFAULT_TASKS = ("perplexity", "blimp")
-DEFAULT_PROTOCOL = "lm-eval"
 
 Note = Callable[[str], None]
 NewProgress = Callable[[str], Progress]
@@ -102,7 +101,7 @@ def run_evaluations(
             continue
         results[name] = found if isinstance(found, dict) else found.to_json()
         if folder is not None:
-            _write(folder, name, loaded, found)
+            write_results(folder, name, loaded, found)
         if keep is not None:
             keep(name, found)
     return {"model": loaded.name, "results": results}
@@ -215,7 +214,7 @@ def _evaluation_text(loaded: LoadedModel, eval_text: str | Path | None) -> tuple
     """(path, errors mode) of the evaluation text."""
     if eval_text is not None:
         return str(eval_text), "strict"
-    data = _run_data(loaded.run)
+    data = run_data(loaded.run)
     path = data.get("eval_path")
     if not path:
         whose = (
@@ -233,19 +232,6 @@ def _evaluation_text(loaded: LoadedModel, eval_text: str | Path | None) -> tuple
     return str(path), str(data.get("errors") or "strict")
 
 
-def _run_data(run: RunPaths | None) -> dict[str, Any]:
-    """The section `data` of the run's configuration; empty where there is none."""
-    import yaml
-
-    if run is None:
-        return {}
-    try:
-        value = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return {}
-    return (value.get("data") or {}) if isinstance(value, dict) else {}
-
-
 def _token_counts(loaded: LoadedModel, say: Note) -> np.ndarray | None:
     if loaded.run is None or not loaded.run.token_counts.is_file():
         return None
@@ -255,35 +241,3 @@ def _token_counts(loaded: LoadedModel, say: Note) -> np.ndarray | None:
         say(f"no unigram perplexity: {loaded.run.token_counts} cannot be read ({error})")
         return None
     return counts
-
-
-def _write(
-    folder: Path, name: str, loaded: LoadedModel, found: MinimalPairResults | PerplexityResult | dict[str, Any]
-) -> None:
-    stem = name
-    if isinstance(found, MinimalPairResults) and found.protocol != DEFAULT_PROTOCOL:
-        stem += f"_{found.protocol}"  # scores under two protocols are two results
-    if isinstance(found, PerplexityResult) and not _is_own_text(found.text, loaded.run):
-        stem += f"_{Path(found.text).resolve().stem}"  # so are perplexities of two texts
-    stem = re.sub(r"[^\w.-]+", "_", stem)
-    numbers = found if isinstance(found, dict) else found.to_json()
-    write_json(
-        folder / f"{stem}.json",
-        {
-            **numbers,
-            "evaluated": model_fingerprint(loaded),
-            "versions": package_versions("torch", "transformers", "babyllama"),
-        },
-    )
-    if isinstance(found, MinimalPairResults):
-        write_text(folder / f"{stem}.csv", found.to_csv())
-        with atomic_file(folder / f"{stem}_predictions.jsonl") as lines:
-            for row in found.predictions():
-                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-        # In a folder of its own, so that whoever reads evaluation/*.json as results does not meet it.
-        write_json(folder / "official" / f"{stem}_predictions.json", found.official_predictions())
-
-
-def _is_own_text(text: str, run: RunPaths | None) -> bool:
-    own = _run_data(run).get("eval_path")
-    return own is not None and Path(own).resolve() == Path(text).resolve()

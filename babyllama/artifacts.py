@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from babyllama.errors import RunError
+from babyllama.errors import DamagedFileError, RunError
 from babyllama.run_paths import RunPaths as RunPaths
 
 MANIFEST_NAME = "manifest.json"
@@ -96,8 +96,13 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """The JSON value in `path`."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """The JSON value in `path`; `DamagedFileError` when it holds something else."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(
+            f"{path} is damaged: {error}. Put it back from a copy, or remove it and run the command that writes it again."
+        ) from error
 
 
 @contextlib.contextmanager

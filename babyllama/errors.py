@@ -29,6 +29,10 @@ class RunError(BabyLlamaError):
     """A run folder that is in the way: it holds another run, an unfinished one, or cannot be written."""
 
 
+class DamagedFileError(RunError, ValueError):
+    """A JSON file of a run that cannot be read as one. A `ValueError` too, for code that can do without the file."""
+
+
 class TrainingError(BabyLlamaError):
     """Training that cannot go on: loss that is not a number, memory exhausted, disk full."""
 

@@ -16,11 +16,12 @@ from babyllama.artifacts import (
     fingerprint_file,
     fingerprint_files,
     fingerprint_value,
+    read_json,
     recover_folder,
     sole_builder,
     write_text,
 )
-from babyllama.errors import RunError
+from babyllama.errors import DamagedFileError, RunError
 
 pytestmark = pytest.mark.unit
 
@@ -167,3 +168,11 @@ def test_a_manifest_says_why_it_is_stale(tmp_path: Path) -> None:
 def test_a_broken_manifest_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     assert Manifest.read(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"{broken", b"", b"\xff\xfe"])
+def test_a_damaged_json_file_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "run.json"
+    file.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"run\.json is damaged"):
+        read_json(file)

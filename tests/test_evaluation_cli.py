@@ -121,6 +121,9 @@ def test_another_text_is_another_result(world: Path) -> None:
     )
     assert json.loads((kept / "perplexity_more_stories.json").read_text())["text"] == "more/stories.txt"
     assert len(list(kept.glob("perplexity*"))) == 3
+    (kept / "perplexity_stories.json").write_text("{broken", encoding="utf-8")
+    assert main([*arguments, "--eval-text", "other/stories.txt"]) == 0, "a damaged result is measured again"
+    assert json.loads((kept / "perplexity_stories.json").read_text())["perplexity"] == other["perplexity"]
     card = (world / "models" / "A" / "modelcard.md").read_text()
     assert f"| perplexity on `other/stories.txt`, per document | {other['perplexity']:.2f} |" in card
     assert f"| held-out perplexity on `./other/../dev.txt`, per document | {own['perplexity']:.2f} |" in card

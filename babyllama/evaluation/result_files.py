@@ -47,14 +47,20 @@ def _stem_for_text(folder: Path, stem: str, numbers: dict[str, Any]) -> str:
     place = Path(numbers["text"]).resolve()
     name = place.stem
     for parent in place.parents:
-        kept = folder / f"{stem}_{_file_name(name)}.json"
-        if not kept.exists():
-            break
-        there = read_json(kept)
-        if Path(there["text"]).resolve() == place or there["text_fingerprint"] == numbers["text_fingerprint"]:
+        if not _is_of_another_text(folder / f"{stem}_{_file_name(name)}.json", numbers):
             break
         name = f"{parent.name}_{name}"
     return f"{stem}_{_file_name(name)}"
+
+
+def _is_of_another_text(kept: Path, numbers: dict[str, Any]) -> bool:
+    try:
+        there = read_json(kept)
+        text, fingerprint = there["text"], there["text_fingerprint"]
+    except (OSError, ValueError, LookupError, TypeError):  # no results, or a damaged file, which is replaced
+        return False
+    same_place = Path(text).resolve() == Path(numbers["text"]).resolve()
+    return not same_place and fingerprint != numbers["text_fingerprint"]
 
 
 def _file_name(name: str) -> str:

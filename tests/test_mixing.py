@@ -19,7 +19,7 @@ from babyllama.config.sections import Config
 from babyllama.corpus.documents import is_synthetic, read_documents
 from babyllama.corpus.mixing import mix
 from babyllama.corpus.round_robin import divide
-from babyllama.corpus.units import count_text, count_words, cut
+from babyllama.corpus.units import count_words
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
 
 REAL = ("simple_wiki", "bnc_spoken", "open_subtitles")
@@ -178,28 +178,9 @@ def test_shuffling_keeps_the_documents_and_depends_on_the_seed_alone(three):
 @pytest.mark.unit
 def test_divide_gives_whole_shares_that_sum_to_the_budget():
     assert divide(2_000_000, [1, 1, 1]) == [666_667, 666_667, 666_666]
-    assert divide(10, [3, 1]) == [8, 2] or sum(divide(10, [3, 1])) == 10
+    assert divide(10, [3, 1]) == [8, 2]
     assert divide(100, [1, 1, 1], [10, None, None]) == [10, 45, 45]
     assert divide(100, [1, 1], [10, 20]) == [10, 20]
-
-
-@pytest.mark.unit
-def test_cutting_loses_nothing_and_prefers_line_ends():
-    text = "\n".join(f"Zeile {n}: äöü. Noch ein Satz! Und {'x' * (n % 50)} Ende?" for n in range(100))
-    data = (text + " " + "é" * 3000).encode()
-    pieces = list(cut(data, 256))
-    assert b"".join(glue + piece for piece, glue in pieces) == data
-    assert all(0 < len(piece) <= 256 for piece, _ in pieces)
-    assert all(piece.decode() == piece.decode().strip() for piece, _ in pieces)
-    assert sum(glue == b"\n" for _, glue in pieces) > 25
-
-
-@pytest.mark.unit
-def test_counts_agree_with_python():
-    text = 'One  two\tthree.\nFour? "Five!" (six.) Mr. e.g. 3.14 — “seven.” eight\u2003nine\x1cten ... end'
-    assert count_words(text.encode()) == len(text.split())
-    assert count_words(b"") == 0
-    assert count_text(b'He came. "Who?" she said. (No.) It was 3.14 then!') == (10, 5)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ pytestmark = pytest.mark.unit
 
 # fmt: off
 ROOMS = [
-    "errors", "run_paths", "artifacts", "config", "device", "processes", "corpus", "tokenizer", "dataset", "architectures",
-    "evaluation", "training", "reporting", "runs", "plan", "pipeline", "studies", "api", "cli", "__main__",
+    "errors", "registry", "text", "processes", "console", "run_paths", "artifacts", "config", "device", "architectures",
+    "settings", "runs", "corpus", "synthetic", "tokenizer", "dataset", "evaluation", "training", "finetuning", "reporting",
+    "publishing", "plan", "pipeline", "studies", "api", "cli", "__main__",
 ]
 LIGHT = {
-    "errors", "run_paths", "artifacts", "config", "device", "processes", "cli", "architectures", "runs", "plan", "pipeline",
+    "errors", "registry", "text", "processes", "console", "run_paths", "artifacts", "config", "device", "architectures",
+    "settings", "runs", "plan", "pipeline", "cli",
 }
 # fmt: on
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}

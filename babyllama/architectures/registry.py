@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from babyllama.config import ModelSection, register_rules, suggestion
+from babyllama.config import ModelSection, register_rules
 from babyllama.errors import ConfigError
+from babyllama.registry import suggestion
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel

@@ -2,7 +2,6 @@
 
 from babyllama.config.families import family_rules, register_rules
 from babyllama.config.loading import config_from_values, load_config
-from babyllama.config.problems import nearest, suggestion
 from babyllama.config.sections import (
     Config,
     DataSection,
@@ -30,7 +29,5 @@ __all__ = [
     "config_from_values",
     "family_rules",
     "load_config",
-    "nearest",
     "register_rules",
-    "suggestion",
 ]

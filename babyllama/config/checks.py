@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from babyllama.config.families import FAMILY_KEYS, family_rules
-from babyllama.config.problems import suggestion
 from babyllama.config.sections import Config
+from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
 """(dotted key, broken rule)"""

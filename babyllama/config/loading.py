@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from babyllama.config.checks import cross_checks
-from babyllama.config.problems import KeyPath, Place, Problem, dotted, nearest, raise_problems
+from babyllama.config.problems import KeyPath, Place, Problem, dotted, raise_problems
 from babyllama.config.sections import Config
 from babyllama.config.yaml_file import Source, read_override, read_yaml, single_value
+from babyllama.registry import nearest
 
 Flag = tuple[str, str, Any]
 """A command-line flag as given: (its name, the dotted key it sets, its value)."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babyllama.errors import ConfigError
@@ -41,20 +40,6 @@ def dotted(key: KeyPath) -> str:
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `word`, if any is alike."""
-    by_lower = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
-
-
-def suggestion(word: str, choices: Sequence[str]) -> str:
-    """ "did you mean X?" when a choice is alike, and the list of choices."""
-    best = nearest(word, choices)
-    listed = "choose from: " + ", ".join(choices)
-    return f"did you mean {best!r}? ({listed})" if best else listed
 
 
 def raise_problems(problems: Sequence[Problem], title: str = "the configuration") -> None:

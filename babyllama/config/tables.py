@@ -1,0 +1,30 @@
+"""The name tables: which families, cleaners, protocols, tasks, objectives and optimizers there are.
+
+A configuration is checked against the names alone; what a name stands for is imported when it is used. Adding one is one
+new file and one line here, or, in a module of one's own that `plugins:` names, one call of `register`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babyllama.errors import ConfigError, EvaluationError
+from babyllama.registry import Registry
+
+FAMILIES: Registry[Any] = Registry("model type", error=ConfigError)
+"""`model.type` -> a `babyllama.architectures.Family`."""
+
+CLEANERS: Registry[Any] = Registry("domain", error=ConfigError)
+"""`domain` of a source -> a function of a text."""
+
+PROTOCOLS: Registry[Any] = Registry("protocol", error=EvaluationError)
+"""`evaluation.protocol` -> a `babyllama.evaluation.protocols.Protocol`."""
+
+TASKS: Registry[Any] = Registry("task", error=EvaluationError)
+"""A name in `evaluation.tasks` -> a `babyllama.evaluation.tasks.Task`."""
+
+OBJECTIVES: Registry[Any] = Registry("objective", error=ConfigError)
+"""`training.objective` -> a `babyllama.training.objectives.Objective`."""
+
+OPTIMIZERS: Registry[Any] = Registry("optimizer", error=ConfigError)
+"""`optimization.optimizer` -> a function that builds one."""

@@ -7,42 +7,27 @@ touched before the stages ahead of training have succeeded.
 from __future__ import annotations
 
 import os
-import shlex
-import sys
-from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from babyllama.artifacts import (
-    RunPaths,
-    atomic_file,
-    fingerprint_value,
-    package_versions,
-    read_json,
-    write_json,
-    write_text,
-)
+from babyllama import console
+from babyllama.artifacts import atomic_file, fingerprint_value, write_text
 from babyllama.config import Config
 from babyllama.config.rendering import resolved_yaml
 from babyllama.device import choose_device, choose_precision, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
-from babyllama.runs import Run, check_folder, clear, is_finished_with, run_of
+from babyllama.runs import Ownership, Run, RunPaths, RunRecord, check_folder, is_finished_with, owned, read_run, run_of
+from babyllama.runs.paths import checkpoints_by_step
+from babyllama.runs.record import command_line
 
 if TYPE_CHECKING:
     from babyllama.dataset import PackedDataset
 
-Say = Callable[[str], None]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _say_nothing(text: str) -> None:
-    pass
+Resume = str | Path | None
+"""None, "newest", or the path of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -54,52 +39,69 @@ class Inputs:
     eval: PackedDataset | None
     synthetic: bool
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Content fingerprints of what a run learns from."""
+        found = {"tokenizer": self.train.tokenizer_fingerprint, "train": self.train.manifest.inputs["text"]}
+        return found | ({"eval": self.eval.manifest.inputs["text"]} if self.eval else {})
+
 
 def train_run(
-    config: Config,
-    *,
-    resume: str | Path | None = None,
-    overwrite: bool = False,
-    force: bool = False,
-    quiet: bool = False,
+    config: Config, *, resume: Resume = None, overwrite: bool = False, force: bool = False, quiet: bool = False
 ) -> Run:
     """Train `config` and return the run; a finished run of the same configuration and text is reused.
 
-    `resume` is None, "newest", or the path of a checkpoint; `quiet` keeps notes and progress off the console. Raises
-    RunError before anything is built when the run folder is in the way, and the error of the stage that fails
-    otherwise. Started by torchrun, every process runs this; the first one writes and speaks.
+    `quiet` keeps notes and progress off the console. Raises RunError before anything is built when the run folder is in
+    the way or another process writes there, and the error of the stage that fails otherwise. Started by torchrun, every
+    process runs this; the first one owns the folder, writes and speaks.
     """
-    first = process_index() == 0
-    say = _say if first and not quiet else _say_nothing
+    run = run_of(config)
     if process_count() > 1:
         join_processes(choose_device(config.training.device))
-    run = run_of(config)
     check_folder(run, config, resume=resume is not None, overwrite=overwrite, force=force)
     _check_writable(run.root)
-    if not first:
+    with console.quiet(quiet), _ownership(run) as ownership:
+        # Again, now that nobody else can change it.
+        check_folder(run, config, resume=resume is not None, overwrite=overwrite, force=force)
+        return _make(run, config, ownership, resume=resume, overwrite=overwrite, force=force)
+
+
+def _ownership(run: Run) -> AbstractContextManager[Ownership | None]:
+    """The first process owns the run's folder; the others have nothing to write."""
+    return owned(run.root, command_line()) if process_index() == 0 else nullcontext()
+
+
+def _make(
+    run: Run, config: Config, ownership: Ownership | None, *, resume: Resume, overwrite: bool, force: bool
+) -> Run:
+    """Build what is missing, train, evaluate."""
+    if ownership is None:
         # The first process builds what is missing; the others then find it built.
         wait_for_everyone()
-    inputs = prepare_inputs(config, say=say)
-    if first:
+    inputs = prepare_inputs(config)
+    if ownership is not None:
         wait_for_everyone()
-    fingerprints = _fingerprints(inputs)
-    if not overwrite and run.paths.run.is_file():
-        same_text = _same_text(run, fingerprints, forced=force and resume is not None)
+    if not overwrite and run.paths.record.is_file():
+        same_text = _same_text(run, inputs.fingerprints, forced=force and resume is not None)
         if same_text and is_finished_with(run, config):
-            say(f"{run}: up to date, reused (--overwrite trains it again)")
-            if first:
-                after_training(run, config, say=say)
-            return run
+            damage = run.final_damage()
+            if damage is None:
+                console.say(f"{run}: up to date, reused (--overwrite trains it again)")
+                if ownership is not None:
+                    after_training(run, config)
+                return run
+            _check_recoverable(run, damage)
+            resume = resume or "newest"
     _check_evaluations(config)
     wait_for_everyone()
-    _train(config, run, inputs, fingerprints, resume=resume, overwrite=overwrite, quiet=quiet, say=say)
-    if first:
-        after_training(run, config, say=say)
-        say(f"model, tokenizer and card: {run.paths.final}")
+    _train(run, config, inputs, ownership, resume=resume, overwrite=overwrite, force=force)
+    if ownership is not None:
+        after_training(run, config)
+        console.say(f"model, tokenizer and card: {run.paths.final}")
     return run
 
 
-def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
+def prepare_inputs(config: Config) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
     from babyllama.corpus.documents import corpus_files, is_synthetic, read_documents
     from babyllama.dataset import open_dataset, prepare_dataset
@@ -108,17 +110,22 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
         from babyllama.corpus.mixing import mix
 
         report = mix(config)
-        say(f"{report.train}: up to date, reused" if report.reused else report.table())
+        console.say(f"{report.train}: up to date, reused" if report.reused else report.table())
     data = config.data
     train_files = corpus_files(data.train_path, key="data.train_path")
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
     if not any(file.stat().st_size for file in train_files):
         raise DataError(f"data.train_path: {data.train_path} holds no text: its {len(train_files)} file(s) are empty.")
-    _provide_tokenizer(config, train_files, say)
+    _provide_tokenizer(config, train_files)
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
         folder = prepare_dataset(
-            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split, say=say
+            lambda: read_documents(files, errors=data.errors),
+            files,
+            data.tokenizer_path,
+            data,
+            split=split,
+            say=console.say,
         )
         return open_dataset(folder, data)
 
@@ -130,7 +137,7 @@ def prepare_inputs(config: Config, *, say: Say = _say) -> Inputs:
     )
 
 
-def _provide_tokenizer(config: Config, files: list[Path], say: Say) -> None:
+def _provide_tokenizer(config: Config, files: list[Path]) -> None:
     """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
     path = Path(config.data.tokenizer_path)
     if config.tokenizer is not None:
@@ -138,7 +145,7 @@ def _provide_tokenizer(config: Config, files: list[Path], say: Say) -> None:
         from babyllama.tokenizer import build_tokenizer
 
         build_tokenizer(
-            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, say=say
+            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, say=console.say
         )
     elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
         raise TokenizerError(
@@ -149,19 +156,16 @@ def _provide_tokenizer(config: Config, files: list[Path], say: Say) -> None:
 
 
 def _train(
-    config: Config,
     run: Run,
+    config: Config,
     inputs: Inputs,
-    fingerprints: dict[str, str],
+    ownership: Ownership | None,
     *,
-    resume: str | Path | None,
+    resume: Resume,
     overwrite: bool,
-    quiet: bool,
-    say: Say,
+    force: bool,
 ) -> None:
     """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
-    import numpy
-
     from babyllama.architectures import build_model
     from babyllama.tokenizer import load_tokenizer, special_ids
     from babyllama.training import check_training, train
@@ -185,19 +189,15 @@ def _train(
         model_rows=model.config.vocab_size,
     )
     if precision.warning:
-        say(f"warning: {precision.warning}")
-    say(f"{describe_device(device)}, {threads} threads; precision {precision.name} ({precision.note})")
-
-    paths = run.paths
-    info = _run_info(config, inputs, fingerprints, paths, kept=not overwrite)
-    info |= {"device": describe_device(device), "precision": precision.name, "threads": threads}
-    if process_index() == 0:
+        console.warn(precision.warning)
+    console.say(f"{describe_device(device)}, {threads} threads; precision {precision.name} ({precision.note})")
+    record = _record(run, config, inputs, kept=not overwrite)
+    if ownership is not None:
+        record.device, record.precision, record.threads = describe_device(device), precision.name, threads
         if overwrite:
-            clear(run)
-        write_text(paths.config, resolved_yaml(config))
-        write_json(paths.run, info)
-        with atomic_file(paths.token_counts, "wb") as handle:
-            numpy.save(handle, inputs.train.token_counts)
+            ownership.replace(lambda paths: _lay_out(paths, config, record, inputs))
+        else:
+            _lay_out(run.paths, config, record, inputs)
     wait_for_everyone()
     train(
         config,
@@ -205,20 +205,34 @@ def _train(
         tokenizer=tokenizer,
         train_dataset=inputs.train,
         eval_dataset=inputs.eval,
-        paths=paths,
+        paths=run.paths,
+        record=record,
         resume=resume,
-        run_info={**info, "quiet": quiet},
+        force=force,
     )
 
 
-def after_training(run: Run, config: Config, *, say: Say = _say) -> None:
-    """Card and plots, and those evaluations the configuration asks for whose results are not there yet."""
-    from babyllama.reporting import read_run
+def _lay_out(paths: RunPaths, config: Config, record: RunRecord, inputs: Inputs) -> None:
+    """Write what a run holds from its first step on. The configuration comes first: with it the folder is a run."""
+    import numpy
 
-    if not run.paths.card.is_file():
+    from babyllama.tokenizer import load_fast, load_tokenizer, save_tokenizer, tokenizer_fingerprint
+
+    write_text(paths.config, resolved_yaml(config))
+    kept = paths.tokenizer / "tokenizer.json"
+    if not kept.is_file() or tokenizer_fingerprint(load_fast(kept)) != record.fingerprints["tokenizer"]:
+        save_tokenizer(load_tokenizer(inputs.tokenizer_path), paths.tokenizer)
+    with atomic_file(paths.token_counts, "wb") as handle:
+        numpy.save(handle, inputs.train.token_counts)
+    record.seal_files(paths)
+    record.save(paths)
+
+
+def after_training(run: Run, config: Config) -> None:
+    """Card and plots, and those evaluations the configuration asks for whose results are not there yet."""
+    if not run.paths.card.is_file() or not run.paths.published_card.is_file():
         refresh_reports(run.paths)
-    found = read_run(run.paths)
-    done = {*found.evaluations, *(["blimp"] if found.minimal_pairs else [])}
+    done = {name for result in read_run(run.paths).results for name in (result.name, result.task)}
     missing = [task for task in config.evaluation.tasks if task not in done]
     if missing:
         from babyllama.evaluation import run_evaluations
@@ -231,7 +245,7 @@ def after_training(run: Run, config: Config, *, say: Say = _say) -> None:
             pairs_per_paradigm=config.evaluation.pairs_per_paradigm,
             device=config.training.device,
             seed=config.training.seed,
-            note=say,
+            note=console.say,
         )
         refresh_reports(run.paths)
 
@@ -253,32 +267,24 @@ def refresh_reports(paths: RunPaths) -> None:
     write_card(paths)
 
 
-def _run_info(
-    config: Config, inputs: Inputs, fingerprints: dict[str, str], paths: RunPaths, *, kept: bool
-) -> dict[str, Any]:
+def _record(run: Run, config: Config, inputs: Inputs, *, kept: bool) -> RunRecord:
     """run.json; with `kept`, what was decided when the run began (micro-batch, compilation, tracker id) stays."""
-    before = read_json(paths.run) if kept and paths.run.is_file() else {}
-    return {
-        **before,
-        "name": config.model.name,
-        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
-        "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
-        "seed": config.training.seed,
-        "synthetic": inputs.synthetic,
-        "fingerprints": {"config": fingerprint_value(config.model_dump(mode="json")), **fingerprints},
-        "versions": package_versions(),
-    }
-
-
-def _fingerprints(inputs: Inputs) -> dict[str, str]:
-    """Content fingerprints of what a run learns from."""
-    found = {"tokenizer": inputs.train.tokenizer_fingerprint, "train": inputs.train.manifest.inputs["text"]}
-    return found | ({"eval": inputs.eval.manifest.inputs["text"]} if inputs.eval else {})
+    before = run.record if kept and run.paths.record.is_file() else None
+    record = RunRecord.new(
+        config.model.name,
+        directory=RunRecord.relative_directory(run.root),
+        seed=config.training.seed,
+        synthetic=inputs.synthetic,
+        fingerprints={"config": fingerprint_value(config.model_dump(mode="json")), **inputs.fingerprints},
+    )
+    if before:
+        record.started, record.decisions = before.started, before.decisions
+    return record
 
 
 def _same_text(run: Run, fingerprints: dict[str, str], *, forced: bool) -> bool:
     """Was `run` trained on these inputs? RunError when not, unless a resume is `forced` onto them."""
-    before = read_json(run.paths.run).get("fingerprints", {})
+    before = run.record.fingerprints
     changed = [name for name, value in fingerprints.items() if before.get(name) != value]
     if changed and not forced:
         raise RunError(
@@ -286,6 +292,15 @@ def _same_text(run: Run, fingerprints: dict[str, str], *, forced: bool) -> bool:
             "--overwrite trains it again, model.name=... keeps both."
         )
     return not changed
+
+
+def _check_recoverable(run: Run, damage: str) -> None:
+    """Say that a finished model is damaged; RunError when there is no checkpoint to make it again from."""
+    if not checkpoints_by_step(run.paths.checkpoints):
+        raise RunError(
+            f"{run} is damaged: {damage}; there is no checkpoint to make it again from: --overwrite trains anew."
+        )
+    console.warn(f"{run} is damaged: {damage}; it is made again from the newest checkpoint")
 
 
 def _check_writable(folder: Path) -> None:

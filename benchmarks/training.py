@@ -140,13 +140,13 @@ def _ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path) -> None:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    from babyllama.artifacts import RunPaths
+    from babyllama.runs import RunPaths, RunRecord
     from babyllama.training import train
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
     train(
         config, model=model, tokenizer=tokenizer, train_dataset=blocks, eval_dataset=None,  # type: ignore[arg-type]
-        paths=RunPaths(folder / "run"), resume=None, run_info={"quiet": True},
+        paths=RunPaths(folder / "run"), record=RunRecord.new(config.model.name),
     )  # fmt: skip
 
 

@@ -100,15 +100,39 @@ def save_model(folder: Path, family: str = "Llama", tokenizer: Any = None, **opt
 
 def save_run(root: Path, family: str = "Llama", eval_path: str | None = None, **options: Any) -> Path:
     """A run folder with a finished model, as training leaves it."""
-    save_model(root / "final", family, **options)
+    from babyllama.artifacts import Manifest, file_facts
+    from babyllama.runs import RunPaths, RunRecord
+    from babyllama.tokenizer import save_tokenizer, tokenizer_fingerprint
+
+    paths = RunPaths(root)
+    tokenizer = options.pop("tokenizer", None) or make_tokenizer()
+    save_model(paths.final, family, tokenizer, **options)
+    Manifest("model", {}, {}, files=file_facts(paths.final)).write(paths.final)
+    save_tokenizer(tokenizer, paths.tokenizer)
     kind = {"Bert": "Llama"}.get(family, family)
     config = {
         "data": {"eval_path": eval_path, "seq_length": 64},
         "model": {"type": kind, "name": root.name, "hidden_size": 32, "n_layer": 2, "n_head": 4},
     }
-    (root / "training_config.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    (root / "run.json").write_text(json.dumps({"name": root.name, "synthetic": False}), encoding="utf-8")
+    paths.config.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    record = RunRecord.new(root.name, fingerprints={"tokenizer": tokenizer_fingerprint(tokenizer)})
+    record.directory = RunRecord.relative_directory(root)
+    record.seal_files(paths)
+    record.save(paths)
     return root
+
+
+def save_metrics(root: Path, **numbers: Any) -> None:
+    """training_metrics.json of a run, with made-up numbers where none are given."""
+    from babyllama.runs import RunPaths, TrainingMetrics
+
+    made_up: dict[str, Any] = {
+        "train_loss": 4.0, "eval_loss": 4.5, "perplexity": 90.0, "steps": 10, "epochs": 1.0, "tokens_seen": 1000, "words_seen": 700,
+        "training_time": 60.0, "tokens_per_second": 100.0, "peak_share": None, "peak_memory_bytes": 1, "parameters": 5000,
+        "micro_batch": 4, "accumulation": 1, "precision": "fp32", "compiled": False, "device": "cpu", "devices": 1,
+        "resumed_from_step": None,
+    }  # fmt: skip
+    TrainingMetrics(**{**made_up, **numbers}).save(RunPaths(root))
 
 
 def load(folder: Path, **options: Any) -> Any:

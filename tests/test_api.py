@@ -179,7 +179,7 @@ def test_a_trained_run_is_taken_wherever_a_model_is(text: Path) -> None:
         "training": {"batch_size": 4, "max_steps": 2, "precision": "fp32"},
     }
     run = babyllama.train_model(config_from_values(values), quiet=True)
-    assert run.metrics["steps"] == 2
+    assert run.metrics.steps == 2
 
     class Counting(babyllama.ModelEvaluator):
         def evaluate(self, tasks: Any = None, **options: Any) -> dict[str, Any]:

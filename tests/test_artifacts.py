@@ -60,7 +60,7 @@ def test_a_kill_between_the_renames_is_undone(tmp_path: Path) -> None:
     path = tmp_path / "set"
     path.mkdir()
     (path / "a").write_text("old")
-    os.replace(path, tmp_path / ".old-set")
+    os.replace(path, tmp_path / ".babyllama-old-set")
     recover_folder(path)
     assert (path / "a").read_text() == "old"
 

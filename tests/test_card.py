@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
 import yaml
-from evaluation_world import make_tokenizer, save_run
+from evaluation_world import make_tokenizer, save_metrics, save_run
 
-from babyllama.artifacts import RunPaths, write_json
 from babyllama.evaluation.pairs import BLIMP_PARADIGMS
 from babyllama.reporting import read_run, write_card
+from babyllama.runs import RunPaths, RunRecord, StoredResult, save_result
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +30,11 @@ def write_run(root: Path, **sections: Any) -> None:
     (root / "training_config.yaml").write_text(yaml.safe_dump(values))
 
 
+def keep(paths: RunPaths, name: str, numbers: dict[str, Any]) -> None:
+    kind = "minimal_pairs" if "paradigms" in numbers else "perplexity"
+    save_result(paths.evaluation, StoredResult(name, name, kind, numbers, inputs={}, settings={}), {})
+
+
 def pairs(protocol: str, n: int, **more: Any) -> dict[str, Any]:
     rows = {uid: {"accuracy": 0.75, "n": n, "ties": 0} for uid in BLIMP_PARADIGMS}
     return {"protocol": protocol, "accuracy": 0.75, "paradigms": rows, "set_size": 67_000, **more}
@@ -44,8 +48,8 @@ def published(paths: RunPaths) -> set[tuple[str, str, str | None]]:
 
 
 def test_only_all_of_blimp_is_published_as_blimp(paths: RunPaths) -> None:
-    write_json(paths.evaluation / "blimp.json", pairs("lm-eval", 500, set="blimp", subset=True))
-    write_json(paths.evaluation / "blimp_minicons.json", pairs("minicons", 1000, set="blimp", subset=False))
+    keep(paths, "blimp", pairs("lm-eval", 500, set="blimp", subset=True))
+    keep(paths, "blimp_minicons", pairs("minicons", 1000, set="blimp", subset=False))
     assert published(paths) == {
         ("blimp-33500-of-67000-pairs", "BLiMP, 33,500 of 67,000 pairs", "accuracy, protocol lm-eval"),
         ("nyu-mll/blimp", "BLiMP", "accuracy, protocol minicons"),
@@ -57,13 +61,13 @@ def test_only_all_of_blimp_is_published_as_blimp(paths: RunPaths) -> None:
 
 def test_a_perplexity_is_of_the_text_it_was_measured_on(paths: RunPaths) -> None:
     numbers = {"perplexity": 12.5, "bits_per_byte": 1.25}
-    write_json(paths.evaluation / "perplexity.json", {**numbers, "text": "./data/before"})
-    write_json(paths.evaluation / "perplexity_stories.json", {**numbers, "text": "x/stories.txt"})
+    keep(paths, "perplexity", {**numbers, "text": "./data/before"})
+    keep(paths, "perplexity_stories", {**numbers, "text": "x/stories.txt"})
     assert {found[:2] for found in published(paths)} == {("held-out", "./data/before"), ("stories", "x/stories.txt")}
 
 
 def test_broken_numbers_do_not_stop_the_card(paths: RunPaths) -> None:
-    write_json(paths.evaluation / "perplexity.json", {"perplexity": None, "bits_per_byte": None, "text": "a"})
+    keep(paths, "perplexity", {"perplexity": None, "bits_per_byte": None, "text": "a"})
     assert "not a number" in write_card(paths)
 
 
@@ -84,7 +88,7 @@ def mixing(*sources: dict[str, str]) -> dict[str, Any]:
 )
 def test_tags_follow_the_text(paths: RunPaths, sections: dict[str, Any], synthetic: bool, tags: set[str]) -> None:
     write_run(paths.root, **sections)
-    paths.run.write_text(json.dumps({"synthetic": synthetic}))
+    RunRecord.new("tiny", synthetic=synthetic).save(paths)
     write_card(paths)
     assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {"babyllama", "small-language-model", *tags}
 
@@ -92,7 +96,7 @@ def test_tags_follow_the_text(paths: RunPaths, sections: dict[str, Any], synthet
 def test_training_facts_are_what_happened(paths: RunPaths) -> None:
     write_run(paths.root, training={"num_epochs": 10, "max_steps": 5, "lr": 0.003}, optimization={"optimizer": "muon"})
     assert "| epochs |" not in write_card(paths), "nothing has happened yet"
-    paths.metrics.write_text(json.dumps({"epochs": 1.23456}))
+    save_metrics(paths.root, epochs=1.23456)
     text = write_card(paths)
     assert "| epochs | 1.23 |" in text
     assert "| peak learning rate | 0.003 (AdamW) |" in text

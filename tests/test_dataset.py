@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from babyllama.artifacts import _temporary_prefix
+from babyllama.artifacts.files import _temporary_prefix
 from babyllama.cli import main
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.documents import corpus_files, read_documents

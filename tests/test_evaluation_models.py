@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_world import load, make_model, make_tokenizer, save_model, save_run
+from evaluation_world import load, make_model, make_tokenizer, save_metrics, save_model, save_run
 
 from babyllama.errors import CheckpointError, ConfigError, TokenizerError
 from babyllama.evaluation import load_model
@@ -19,18 +17,18 @@ pytestmark = pytest.mark.unit
 def test_run_final_and_checkpoint(tmp_path: Path) -> None:
     run = save_run(tmp_path / "Tiny")
     save_model(run / "checkpoints" / "chck_3M", seed=1)
-    (run / "training_metrics.json").write_text(json.dumps({"words_seen": 7_000_000}))
+    save_metrics(run, words_seen=7_000_000)
     for path in (run, run / "final", Path(f"{run}/")):
         loaded = load(path)
-        assert (loaded.name, loaded.checkpoint, loaded.words_seen) == ("Tiny", None, 7_000_000)
+        assert (loaded.name, loaded.place.checkpoint, loaded.place.words_seen) == ("Tiny", None, 7_000_000)
         assert loaded.run is not None
         assert loaded.run.root == run
     loaded = load(run / "checkpoints" / "chck_3M")
-    assert (loaded.name, loaded.checkpoint, loaded.words_seen) == ("Tiny/chck_3M", "chck_3M", 3_000_000)
+    assert (loaded.name, loaded.place.checkpoint, loaded.place.words_seen) == ("Tiny/chck_3M", "chck_3M", 3_000_000)
     assert loaded.run is not None
     save_model(run / "checkpoints" / "checkpoint-50")
     (run / "checkpoints" / "checkpoint-50" / "babyllama_state.json").write_text('{"words_seen": 123}')
-    assert load(run / "checkpoints" / "checkpoint-50").words_seen == 123
+    assert load(run / "checkpoints" / "checkpoint-50").place.words_seen == 123
 
 
 def test_a_plain_model_folder_belongs_to_no_run(tmp_path: Path) -> None:
@@ -52,17 +50,41 @@ def test_checkpoint_without_a_tokenizer_takes_its_runs(tmp_path: Path) -> None:
     assert len(load(run / "checkpoints" / "checkpoint-5").tokenizer) == 330
 
 
-def test_tokenizer_of_the_configuration_when_nothing_else_is_there(tmp_path: Path) -> None:
+def test_a_damaged_model_of_a_run_is_not_scored(tmp_path: Path) -> None:
+    """One flipped bit gives other numbers; a cut file, or one that is gone, may load as something else."""
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        run = save_run(tmp_path / name)
+        file = run / "final" / name
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+        with pytest.raises(CheckpointError, match=rf"is damaged: the content of {name} has changed"):
+            load(run)
+        file.unlink()
+        with pytest.raises(CheckpointError, match=r"is damaged|holds no model|no finished model"):
+            load(run)
+    run = save_run(tmp_path / "without")
+    (run / "final" / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match=r"no readable manifest\.json"):
+        load(run)
+
+
+def test_another_tokenizer_than_the_one_it_was_trained_with_is_refused(tmp_path: Path) -> None:
     run = save_run(tmp_path / "run")
+    checkpoint = run / "checkpoints" / "chck_1M"
     tokenizer = make_tokenizer()
-    tokenizer.backend_tokenizer.save(str(tmp_path / "tok.json"))
-    config = json.loads((run / "training_config.yaml").read_text())
-    config["data"]["tokenizer_path"] = str(tmp_path / "tok.json")
-    (run / "training_config.yaml").write_text(json.dumps(config))
-    make_model("Llama").save_pretrained(run / "checkpoints" / "checkpoint-5")
-    shutil.rmtree(run / "final")
-    loaded = load(run / "checkpoints" / "checkpoint-5")
-    assert (loaded.tokenizer.bos_token_id, loaded.tokenizer.eos_token_id) == (1, 2)
+    tokenizer.add_tokens(["word"])
+    save_model(checkpoint, tokenizer=tokenizer, vocab_size=400)
+    with pytest.raises(TokenizerError, match=r"sha256:\w+\.\.\.\) is not the one the run was trained with \(sha256:"):
+        load(checkpoint)
+
+
+def test_a_tokenizer_that_does_not_say_how_it_is_used_is_damage(tmp_path: Path) -> None:
+    run = save_run(tmp_path / "run")
+    checkpoint = save_model(run / "checkpoints" / "chck_1M")
+    (checkpoint / "tokenizer_config.json").unlink()
+    with pytest.raises(TokenizerError, match=r"is damaged: it has no tokenizer_config\.json"):
+        load(checkpoint)
 
 
 @pytest.mark.parametrize(

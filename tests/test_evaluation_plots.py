@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from evaluation_world import save_run, write_pairs
 
-from babyllama.artifacts import RunPaths, write_json
+from babyllama.artifacts import write_json
 from babyllama.reporting.evaluation_plots import (
     draw_comparison,
     draw_learning_curves,
@@ -21,6 +21,7 @@ from babyllama.reporting.evaluation_plots import (
 )
 from babyllama.reporting.evaluation_tables import comparison_report, make_console
 from babyllama.reporting.plots import short_count
+from babyllama.runs import RunPaths
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,6 @@
 """The whole way on a tiny world: text to model, reuse, the guards of a run folder, the plan, reports."""
 
 import csv
-import json
 import math
 import subprocess
 import sys
@@ -12,12 +11,13 @@ import pytest
 import yaml
 
 import babyllama.architectures  # noqa: F401  (registers the families)
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import read_json
 from babyllama.cli import main
 from babyllama.config import load_config
 from babyllama.pipeline import train_run
 from babyllama.plan import plan
 from babyllama.reporting import write_card
+from babyllama.runs import RunPaths, RunRecord, StoredResult, save_result
 
 pytestmark = [pytest.mark.integration]
 
@@ -83,7 +83,7 @@ def test_text_becomes_a_model_with_everything_a_run_folder_holds(
 
     run = train_run(load_config("c.yaml"))
     paths = RunPaths(world / "models" / "tiny")
-    for path in (paths.config, paths.run, paths.metrics, paths.losses, paths.card, paths.final / "README.md"):
+    for path in (paths.config, paths.record, paths.metrics, paths.losses, paths.card, paths.final / "README.md"):
         assert path.is_file(), path
     assert (paths.plots / "loss.png").stat().st_size > 1000
     model = AutoModelForCausalLM.from_pretrained(paths.final)
@@ -99,7 +99,7 @@ def test_text_becomes_a_model_with_everything_a_run_folder_holds(
     metrics = read_json(paths.metrics)
     assert metrics["eval_loss"] < math.log(len(tokenizer)), "better than guessing"
     assert metrics["training_time"] > 0
-    information = read_json(paths.run)
+    information = read_json(paths.record)
     assert information["synthetic"] is False
     assert information["seed"] == 42
     assert "torch" in information["versions"]
@@ -129,11 +129,13 @@ def test_a_card_says_that_text_is_synthetic(world: Path) -> None:
     paths = RunPaths(world / "models" / "tiny")
     paths.root.mkdir(parents=True)
     paths.config.write_text((world / "c.yaml").read_text())
-    paths.run.write_text(json.dumps({"synthetic": True, "versions": {"torch": "1"}}))
-    paths.evaluation.mkdir()
+    RunRecord.new("tiny", synthetic=True).save(paths)
     pairs = {"protocol": "lm-eval", "accuracy": 0.75, "paradigms": {"a": {"accuracy": 0.75, "n": 4, "ties": 1}}}
-    (paths.evaluation / "blimp_synthetic.json").write_text(json.dumps(pairs))
-    (paths.evaluation / "perplexity.json").write_text(json.dumps({"perplexity": 12.5, "bits_per_byte": 1.25}))
+    for name, kind, numbers in (
+        ("blimp_synthetic", "minimal_pairs", pairs),
+        ("perplexity", "perplexity", {"perplexity": 12.5, "bits_per_byte": 1.25}),
+    ):
+        save_result(paths.evaluation, StoredResult(name, name, kind, numbers, inputs={}, settings={}), {})
     write_card(paths)
     card = huggingface_hub.ModelCard.load(paths.card)
     assert "training text is synthetic" in card.text

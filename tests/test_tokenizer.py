@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.implementations import ByteLevelBPETokenizer
 
-from babyllama.artifacts import RunPaths
 from babyllama.cli import main
 from babyllama.config.sections import TokenizerSection
 from babyllama.errors import DataError, TokenizerError
+from babyllama.runs import RunPaths
 from babyllama.tokenizer import (
     BOS,
     EOS,

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from training_world import tiny_model, tiny_run
 
-from babyllama.artifacts import RunPaths
 from babyllama.errors import CheckpointError, RunError, TrainingError
+from babyllama.runs import RunPaths
+from babyllama.runs.rows import LOSS_COLUMNS, RowsFile, read_rows
 from babyllama.training import checkpoints, newest_checkpoint
-from babyllama.training.rows_file import LOSS_COLUMNS, RowsFile, read_rows
 from babyllama.training.saving import save_model_folder
 from babyllama.training.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, crossed
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
-from babyllama.artifacts import RunPaths
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
 from babyllama.training import train
-from babyllama.training.rows_file import read_rows
 
 pytestmark = [
     pytest.mark.integration,
@@ -52,7 +52,7 @@ def test_gradient_checkpointing_takes_less_memory(tmp_path: Path) -> None:
         blocks = TinyBlocks(512, length=64)
         result = train(
             config, model=tiny_model(), tokenizer=tiny_tokenizer(), train_dataset=blocks, eval_dataset=None,
-            paths=RunPaths(tmp_path / str(on)), resume=None, run_info={"quiet": True},
+            paths=RunPaths(tmp_path / str(on)), record=RunRecord.new(config.model.name),
         )  # fmt: skip
         peaks[on] = result.peak_memory_bytes
     assert peaks[True] < peaks[False]

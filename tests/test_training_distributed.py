@@ -15,11 +15,12 @@ import pytest
 from safetensors.torch import load_file
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import read_json
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
 from babyllama.training import train
 from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.batches import EpochBatches
-from babyllama.training.rows_file import read_rows
 
 BLOCKS = 37
 """In steps of 12: three full ones and one of a single block, for which the second process has nothing to do."""
@@ -75,7 +76,7 @@ def one_process(folder: Path, **optimization: Any) -> RunPaths:
         eval_dataset=TinyBlocks(6, seed=1),
         paths=paths,
         resume=None,
-        run_info={"quiet": True},
+        record=RunRecord.new("tiny"),
     )
     return paths
 

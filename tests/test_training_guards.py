@@ -10,16 +10,17 @@ import pytest
 import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
-from babyllama.artifacts import RunPaths, read_json, write_json
+from babyllama import console
+from babyllama.artifacts import read_json
 from babyllama.errors import BabyLlamaError, CheckpointError, ConfigError, DataError, TrainingError
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
 from babyllama.training import check_training, compiling, console, micro_batch, newest_checkpoint, trackers, train
 from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.console import duration, perplexity
-from babyllama.training.decisions import Decisions
 from babyllama.training.guards import LossGuard
 from babyllama.training.memory import out_of_memory
 from babyllama.training.recorder import Recorder
-from babyllama.training.rows_file import read_rows
 from babyllama.training.state import Clock, RunState
 
 pytestmark = pytest.mark.integration
@@ -50,7 +51,7 @@ def run(folder: Path, model: Any, blocks: TinyBlocks, **sections: Any) -> RunPat
     paths = RunPaths(folder / "tiny")
     train(
         config, model=model, tokenizer=tiny_tokenizer(), train_dataset=blocks, eval_dataset=None, paths=paths,
-        resume=None, run_info={"quiet": True},
+        record=RunRecord.new("tiny"),
     )  # fmt: skip
     return paths
 
@@ -158,11 +159,9 @@ def test_auto_is_decided_once_kept_in_run_json_and_trains_like_any_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = RunPaths(tmp_path / "auto" / "tiny")
-    write_json(paths.run, {"name": "tiny"})
     result, _ = tiny_run(tmp_path / "auto", training={**AUTO, "save_steps": 4})
     assert result.micro_batch == 8
-    assert read_json(paths.run)["decisions"]["micro_batch"] == 8
-    assert read_json(paths.run)["name"] == "tiny"
+    assert read_json(paths.record)["decisions"]["micro_batch"] == 8
     _, plain = tiny_run(tmp_path / "plain", training={"batch_size": 8, "gradient_accumulation_steps": 1})
     losses = [[float(row["train_loss"]) for row in read_rows(p.losses)] for p in (paths, plain)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
@@ -193,7 +192,7 @@ def test_auto_halves_when_memory_runs_out_and_goes_on_from_the_checkpoint(
     result, paths = tiny_run(tmp_path, model=model, training={**AUTO, "save_steps": 2}, eval_blocks=0)
     assert (result.micro_batch, result.accumulation, result.steps) == (2, 4, 10)
     assert result.resumed_from_step is not None
-    assert Decisions.of(paths).micro_batch == 2
+    assert RunRecord.load(paths).decisions.micro_batch == 2
     said = capsys.readouterr().err
     assert "out of memory with 8 sequences at once: going on with 4" in said
     assert "out of memory with 4 sequences at once: going on with 2" in said
@@ -208,7 +207,7 @@ def test_the_run_says_its_arithmetic_its_warnings_and_its_progress(
     config = tiny_config(tmp_path, training={"warmup_steps": 200, "logging_steps": 5})
     train(
         config, model=tiny_model(), tokenizer=tiny_tokenizer(), train_dataset=TinyBlocks(),
-        eval_dataset=TinyBlocks(4), paths=RunPaths(tmp_path / "tiny"), resume=None, run_info={},
+        eval_dataset=TinyBlocks(4), paths=RunPaths(tmp_path / "tiny"), record=RunRecord.new("tiny"),
     )  # fmt: skip
     out, said = capsys.readouterr()
     assert out == ""
@@ -245,7 +244,8 @@ def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(monkeypatch: pytest.Monk
 
 
 def test_quiet_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tiny_run(tmp_path)
+    with console.quiet():
+        tiny_run(tmp_path)
     assert capsys.readouterr() == ("", "")
 
 
@@ -352,7 +352,7 @@ def test_what_a_user_can_mend_is_found_before_anything_is_written(
             model=tiny_model(),
             tokenizer=tiny_tokenizer(),
             paths=RunPaths(tmp_path / "tiny"),
-            run_info={"quiet": True},
+            record=RunRecord.new("tiny"),
             **given,
         )
     assert list(tmp_path.iterdir()) == []

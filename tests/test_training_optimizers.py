@@ -11,10 +11,10 @@ import torch
 from training_world import tiny_config, tiny_model, tiny_run
 
 from babyllama.errors import ConfigError
+from babyllama.runs.rows import read_rows
 from babyllama.training import optimizers
 from babyllama.training.average import WeightAverage
 from babyllama.training.optimizers import Muon, ParameterGroups, build_optimizer, orthogonalize
-from babyllama.training.rows_file import read_rows
 from babyllama.training.schedule import Schedule
 
 pytestmark = pytest.mark.unit

@@ -10,9 +10,9 @@ import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from babyllama.runs.rows import read_rows
 from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.batches import EpochBatches
-from babyllama.training.rows_file import read_rows
 from babyllama.training.schedule import Schedule
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -16,11 +16,11 @@ import torch
 from evaluation_world import TEXT, make_model, make_tokenizer
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import read_json
 from babyllama.errors import ConfigError, DataError
+from babyllama.runs import Decisions, RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
 from babyllama.training import throughput, train
-from babyllama.training.decisions import Decisions
-from babyllama.training.rows_file import read_rows
 from babyllama.training.trackers import prepare_trackers
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ def test_wandb_without_a_login_records_offline_and_says_so(tmp_path: Path, capsy
     said = capsys.readouterr().err
     assert "wandb: no login, recording offline" in said
     runs = list((paths.root / "wandb").glob("offline-run-*"))
-    run_id = read_json(paths.run)["decisions"]["tracker_id"]
+    run_id = read_json(paths.record)["decisions"]["tracker_id"]
     assert len(runs) == 1
     assert runs[0].name.endswith(run_id)
     log = next(runs[0].glob("run-*.wandb")).read_bytes()
@@ -99,7 +99,7 @@ def test_the_minimal_pair_curve_is_scored_by_words_seen(tmp_path: Path) -> None:
         paths = RunPaths(tmp_path / name / "tiny")
         train(
             config, model=make_model("Llama"), tokenizer=tokenizer, train_dataset=TinyBlocks(), eval_dataset=None,
-            paths=paths, resume=resume, run_info={"quiet": True},
+            paths=paths, resume=resume, record=RunRecord.new("tiny"),
         )  # fmt: skip
         return paths
 
@@ -157,7 +157,7 @@ def test_real_packed_text_is_seen_whole_each_epoch(tmp_path: Path, packing: str,
     paths = RunPaths(tmp_path / "tiny")
     result = train(
         config, model=make_model("GPT2"), tokenizer=make_tokenizer(), train_dataset=dataset, eval_dataset=dataset,
-        paths=paths, resume=None, run_info={"quiet": True},
+        paths=paths, record=RunRecord.new(config.model.name),
     )  # fmt: skip
     assert result.words_seen == 2 * dataset.num_words
     assert result.tokens_seen <= 2 * dataset.num_tokens
@@ -174,7 +174,7 @@ def test_a_model_too_small_for_the_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="vocabulary"):
         train(
             tiny_config(tmp_path, data=data.model_dump()), model=tiny_model(), tokenizer=tiny_tokenizer(),
-            train_dataset=dataset, eval_dataset=None, paths=RunPaths(tmp_path / "tiny"), resume=None, run_info={},
+            train_dataset=dataset, eval_dataset=None, paths=RunPaths(tmp_path / "tiny"), record=RunRecord.new("tiny"),
         )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) ->
     config = tiny_config(tmp_path, data={"eval_samples": 5}, training={"eval_steps": 5})
     result = train(
         config, model=tiny_model(), tokenizer=tiny_tokenizer(), train_dataset=TinyBlocks(),
-        eval_dataset=Watched(20, seed=1), paths=RunPaths(tmp_path / "tiny"), resume=None, run_info={"quiet": True},
+        eval_dataset=Watched(20, seed=1), paths=RunPaths(tmp_path / "tiny"), record=RunRecord.new(config.model.name),
     )  # fmt: skip
     assert len(seen) == 10
     assert seen[:5] == seen[5:]

@@ -10,7 +10,7 @@ import pytest
 from training_faults import record, run_jobs, weights
 from training_world import tiny_run
 
-from babyllama.artifacts import RunPaths
+from babyllama.runs import RunPaths, RunRecord
 from babyllama.training.checkpoints import checkpoints_by_step
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -113,6 +113,6 @@ def test_resuming_reads_no_block_twice(tmp_path: Path) -> None:
         eval_dataset=None,
         paths=paths,
         resume=paths.checkpoints / "checkpoint-2",
-        run_info={"quiet": True},
+        record=RunRecord.new("tiny"),
     )
     assert read == TinyBlocks().epoch_order(0, 42)[16:].tolist()

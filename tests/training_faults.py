@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 
-from babyllama.artifacts import RunPaths
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
 from babyllama.training import checkpoints
-from babyllama.training.rows_file import read_rows
 from babyllama.training.run import train
 
 
@@ -106,7 +106,7 @@ def run(job: dict[str, Any]) -> None:
         eval_dataset=held_out,
         paths=RunPaths(folder / config.model.name),
         resume=job.get("resume"),
-        run_info={"quiet": True},
+        record=RunRecord.new("tiny"),
     )
 
 

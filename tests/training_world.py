@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.artifacts import RunPaths
 from babyllama.config import Config
+from babyllama.runs import RunPaths, RunRecord
 
 VOCABULARY = 67
 LENGTH = 16
@@ -118,7 +118,7 @@ def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:
 
 
 def tiny_run(folder: Path, *, model: Any = None, resume: Any = None, eval_blocks: int = 6, **sections: Any) -> Any:
-    """Train a tiny model in `folder`; returns (TrainingResult, RunPaths)."""
+    """Train a tiny model in `folder`; returns (TrainingMetrics, RunPaths)."""
     from babyllama.training import train
 
     config = tiny_config(folder, **sections)
@@ -131,6 +131,6 @@ def tiny_run(folder: Path, *, model: Any = None, resume: Any = None, eval_blocks
         eval_dataset=TinyBlocks(eval_blocks, seed=1) if eval_blocks else None,
         paths=paths,
         resume=resume,
-        run_info={"quiet": True},
+        record=RunRecord.load(paths) if paths.record.is_file() else RunRecord.new("tiny"),
     )
     return result, paths

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from babyllama.artifacts import RunPaths
+from babyllama.runs import RunPaths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

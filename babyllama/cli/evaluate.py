@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from babyllama.artifacts import RunPaths
     from babyllama.evaluation.models import LoadedModel
+    from babyllama.runs import RunPaths
 
 PROTOCOL_NAMES = ("lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons")
 
@@ -91,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate each model, print tables or JSON, and refresh the reports of runs."""
     from babyllama.device import set_threads
     from babyllama.evaluation.comparison import compare
-    from babyllama.evaluation.locating import locate_model
     from babyllama.evaluation.protocols import get_protocol
     from babyllama.evaluation.runner import check_tasks, run_evaluations
+    from babyllama.runs.locate import locate_model
 
     set_threads()
     say = (lambda line: None) if args.quiet else (lambda line: print(f"note: {line}", file=sys.stderr, flush=True))
@@ -150,7 +150,7 @@ def refresh(loaded: LoadedModel, say: Callable[[str], None]) -> None:
     from babyllama.pipeline import refresh_reports
 
     assert loaded.run is not None
-    if loaded.checkpoint is None:
+    if loaded.place.checkpoint is None:
         try:
             refresh_reports(loaded.run)
         except BabyLlamaError as error:

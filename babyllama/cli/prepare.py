@@ -7,7 +7,6 @@ babyllama prepare --config config/llama-10M.yaml data.seq_length=256 data.packin
 from __future__ import annotations
 
 import argparse
-import sys
 
 from babyllama.cli.options import add_config_arguments, config_from
 
@@ -22,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_from(args)
     from babyllama.pipeline import prepare_inputs
 
-    inputs = prepare_inputs(config, say=(lambda text: None) if args.quiet else _say)
+    inputs = prepare_inputs(config)
     for split, dataset in (("train", inputs.train), ("eval", inputs.eval)):
         if dataset is None:
             continue
@@ -32,7 +31,3 @@ def run(args: argparse.Namespace) -> int:
             f"{len(dataset):,} blocks of {dataset.seq_length} ({dataset.packing}, {padding:,} padding)  {dataset.path}"
         )
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, fingerprint_files
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_files
 from babyllama.errors import ConfigError, RunError
+from babyllama.runs import RunPaths
 
 if TYPE_CHECKING:
     from babyllama.config import Config
@@ -104,7 +105,7 @@ def _evaluate(paths: RunPaths, pairs: Path, dev: Path, say: Any) -> dict[str, An
         outputs = {"results": _fingerprint_of_results(paths)}
         Manifest("evaluation", inputs, settings, outputs).write(paths.evaluation)
         refresh_reports(paths)
-    return read_run(paths).evaluations
+    return {result.name: result.numbers for result in read_run(paths).results}
 
 
 def _fingerprint_of_results(paths: RunPaths) -> str | None:

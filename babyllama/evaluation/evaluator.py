@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import read_json
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity
 from babyllama.evaluation.quality import DEFAULT_PROMPTS, generation_quality, token_statistics
 from babyllama.evaluation.runner import run_evaluations
 from babyllama.evaluation.suite import BenchmarkSuite
+from babyllama.runs import RunPaths
 
 
 class ModelEvaluator:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from babyllama.artifacts import RunPaths
+from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.device import choose_device, has_fast_bf16
 from babyllama.errors import CheckpointError, ConfigError, TokenizerError
-from babyllama.evaluation.locating import display_name, locate_model, words_seen
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.locate import ModelPlace, locate_model
 
 if TYPE_CHECKING:
     import torch
@@ -31,23 +32,25 @@ class LoadedModel:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    name: str
-    """What tables call it: the run's name, `run/checkpoint`, or the Hub name."""
-    run: RunPaths | None
-    """The run folder the model belongs to, if any."""
+    place: ModelPlace
+    """Where it was loaded from."""
     device: torch.device
     masked: bool = False
     """A masked language model (scored by pseudo-log-likelihood) instead of a causal one."""
     dtype: str = "fp32"
     """Number format the weights are held and multiplied in."""
-    checkpoint: str | None = None
-    """Name of the checkpoint when the model is not the run's final one."""
-    path: str = ""
-    """The folder or Hub name that was loaded."""
-    words_seen: int | None = None
-    """Words of training text it has seen, where its folder tells."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the results must know about how the model was loaded."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it: the run's name, `run/checkpoint`, or the Hub name."""
+        return self.place.name
+
+    @property
+    def run(self) -> RunPaths | None:
+        """The run folder the model belongs to, if any."""
+        return self.place.run
 
     @property
     def context_length(self) -> int | None:
@@ -87,12 +90,14 @@ def load_model(
 
     if dtype not in DTYPES:
         raise ConfigError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
-    source, run, checkpoint = locate_model(path_or_name)
+    place = locate_model(path_or_name)
+    source = place.source
     target = choose_device(device)
-    if Path(source).is_dir():
+    if place.is_local:
+        check_whole(place)
         _check_weights(Path(source), allow_pickle)
     model, masked = _load_weights(source, dtype, allow_pickle, trust_remote_code)
-    tokenizer = _load_tokenizer(source, run, trust_remote_code)
+    tokenizer = _load_tokenizer(place, trust_remote_code)
     _check_vocabulary(model, tokenizer, source)
     model.to(target).eval()
     model.requires_grad_(False)
@@ -102,16 +107,24 @@ def load_model(
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
-        name=display_name(source, run, checkpoint),
-        run=run,
+        place=place,
         device=target,
         masked=masked,
         dtype="bf16" if model.dtype == torch.bfloat16 else "fp32",
-        checkpoint=checkpoint,
-        path=source,
-        words_seen=words_seen(source, run, checkpoint),
         notes=notes,
     )
+
+
+def check_whole(place: ModelPlace) -> None:
+    """CheckpointError when the model's folder has a manifest of ours and a file is not what it was when it was written."""
+    folder = Path(place.source)
+    manifest = Manifest.read(folder)
+    problem = manifest.damage(folder) if manifest is not None else None
+    if problem is None and place.run is not None and place.checkpoint is None and manifest is None:
+        problem = f"it has no readable {MANIFEST_NAME}"
+    if problem:
+        again = "Train the run again: it is made anew from the newest checkpoint." if place.run is not None else ""
+        raise CheckpointError(f"the model in {folder} is damaged: {problem}. {again}".rstrip())
 
 
 def _check_weights(folder: Path, allow_pickle: bool) -> None:
@@ -201,30 +214,47 @@ def _load_failure(source: str, error: Exception, trust_remote_code: bool) -> str
     return f"cannot load a language model from {source}: {reason}{hint}"
 
 
-def _load_tokenizer(source: str, run: RunPaths | None, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+def _load_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer; a Trainer checkpoint of a run has none beside it and takes the run's."""
     from transformers import AutoTokenizer
 
-    places = [source]
-    if run is not None:
-        places += [str(run.final), *_configured_tokenizer(run)]
-    if Path(source).is_dir():
-        places = [place for place in places if _has_tokenizer(Path(place))] or [""]
-    if places == [""]:
+    source = place.source
+    folder = Path(source)
+    if place.is_local and not _has_tokenizer(folder) and place.run is not None and place.checkpoint is not None:
+        folder = place.run.tokenizer
+    if place.is_local and not _has_tokenizer(folder):
         raise TokenizerError(
             f"{source} holds no tokenizer (tokenizer.json): a model is evaluated with its own tokenizer."
         )
+    if place.run is not None and not (folder / "tokenizer_config.json").is_file():
+        raise TokenizerError(
+            f"{folder} is damaged: it has no tokenizer_config.json, which says what the tokenizer does with a text."
+        )
     try:
-        if places[0].endswith(".json"):
-            from transformers import PreTrainedTokenizerFast
-
-            return PreTrainedTokenizerFast(
-                tokenizer_file=places[0], bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-            )
-        tokenizer = AutoTokenizer.from_pretrained(places[0], trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(folder) if place.is_local else source, trust_remote_code=trust_remote_code
+        )
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TokenizerError(f"cannot load the tokenizer of {source}: {reason}") from error
+    if place.run is not None:
+        _check_own_tokenizer(place.run, tokenizer, source)
     return tokenizer
+
+
+def _check_own_tokenizer(run: RunPaths, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+    """TokenizerError naming both fingerprints unless the tokenizer is the one the run was trained with."""
+    from babyllama.tokenizer import tokenizer_fingerprint
+
+    if not run.record.is_file() or not tokenizer.is_fast:
+        return
+    trained = RunRecord.load(run).fingerprints.get("tokenizer")
+    found = tokenizer_fingerprint(tokenizer)  # type: ignore[arg-type]
+    if trained is not None and trained != found:
+        raise TokenizerError(
+            f"the tokenizer of {source} ({found[:19]}...) is not the one the run was trained with ({trained[:19]}..., "
+            f"kept in {run.tokenizer}): its scores would mean nothing."
+        )
 
 
 def _has_tokenizer(place: Path) -> bool:
@@ -237,17 +267,6 @@ def _has_tokenizer(place: Path) -> bool:
         "spiece.model",
     )
     return place.is_file() or any((place / name).is_file() for name in names)
-
-
-def _configured_tokenizer(run: RunPaths) -> list[str]:
-    """The tokenizer a run was trained with: checkpoints of other tools may carry none of their own."""
-    import yaml
-
-    try:
-        config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-        return [str(config["data"]["tokenizer_path"])]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return []
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
@@ -271,5 +290,5 @@ def model_fingerprint(loaded: LoadedModel) -> dict[str, Any]:
         "context_length": loaded.context_length,
         "dtype": loaded.dtype,
         "device": str(loaded.device),
-        "words_seen": loaded.words_seen,
+        "words_seen": loaded.place.words_seen,
     }

@@ -243,3 +243,14 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def pair_set_title(name: str, found: dict[str, Any]) -> str:
+    """What the pairs of the evaluation `name` are called in public: BLiMP only when they are all of it."""
+    title = found.get("set", name)
+    if title == "blimp":
+        title = "BLiMP"
+    if not found.get("subset", title == "BLiMP"):
+        return title
+    pairs = sum(row["n"] for row in found["paradigms"].values())
+    return f"{title}, {pairs:,} of {found['set_size']:,} pairs" if "set_size" in found else f"{title}, {pairs:,} pairs"

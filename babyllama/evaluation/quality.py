@@ -50,7 +50,7 @@ def generation_quality(
         "repetition": _mean([repeated_share(sample, 4) for sample in words]),
         "mean_words": _mean([len(sample) for sample in words]),
         **token_statistics(loaded, [row["text"] for row in rows]),
-        "settings": {**settings, "seed": seed, "samples_per_prompt": samples_per_prompt},
+        "sampling": {**settings, "seed": seed, "samples_per_prompt": samples_per_prompt},
         "samples": rows,
     }
 

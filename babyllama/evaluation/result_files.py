@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import RunPaths, atomic_file, package_versions, read_json, write_json, write_text
+from babyllama.artifacts import read_json
 from babyllama.evaluation.models import LoadedModel, model_fingerprint
 from babyllama.evaluation.pair_results import MinimalPairResults
 from babyllama.evaluation.perplexity import PerplexityResult
 from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
+from babyllama.runs import RunPaths, StoredResult, save_result
 
 
 def write_results(
@@ -25,21 +27,18 @@ def write_results(
     numbers = found if isinstance(found, dict) else found.to_json()
     if isinstance(found, PerplexityResult) and not _is_own_text(found.text, loaded.run):
         stem = _stem_for_text(folder, stem, numbers)  # so are perplexities of two texts
-    write_json(
-        folder / f"{stem}.json",
-        {
-            **numbers,
-            "evaluated": model_fingerprint(loaded),
-            "versions": package_versions("torch", "transformers", "babyllama"),
-        },
-    )
+    kind = "generation" if isinstance(found, dict) else "perplexity"
+    beside: dict[str, Iterable[str]] = {}
     if isinstance(found, MinimalPairResults):
-        write_text(folder / f"{stem}.csv", found.to_csv())
-        with atomic_file(folder / f"{stem}_predictions.jsonl") as lines:
-            for row in found.predictions():
-                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-        # In a folder of its own, so that whoever reads evaluation/*.json as results does not meet it.
-        write_json(folder / "official" / f"{stem}_predictions.json", found.official_predictions())
+        kind = "minimal_pairs"
+        beside = {
+            f"{stem}.csv": [found.to_csv()],
+            f"{stem}_predictions.jsonl": (json.dumps(row, ensure_ascii=False) + "\n" for row in found.predictions()),
+            # In a folder of its own, so that whoever reads evaluation/*.json as results does not meet it.
+            f"official/{stem}_predictions.json": [json.dumps(found.official_predictions(), ensure_ascii=False)],
+        }
+    task = "blimp" if kind == "minimal_pairs" else kind
+    save_result(folder, StoredResult(stem, task, kind, numbers, {}, {}, evaluated=model_fingerprint(loaded)), beside)
 
 
 def _stem_for_text(folder: Path, stem: str, numbers: dict[str, Any]) -> str:

@@ -117,11 +117,7 @@ def check_tasks(tasks: Sequence[str] | None) -> list[str]:
 
 def results_folder(loaded: LoadedModel) -> Path | None:
     """Where the results of `loaded` are kept; None for a model that is no run of ours."""
-    if loaded.run is None:
-        return None
-    if loaded.checkpoint is None:
-        return loaded.run.evaluation
-    return loaded.run.evaluation / "checkpoints" / loaded.checkpoint
+    return loaded.place.results
 
 
 class _NoData(DataError):

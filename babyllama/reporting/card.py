@@ -5,8 +5,9 @@ from __future__ import annotations
 import os.path
 from typing import Any
 
-from babyllama.artifacts import RunPaths, write_text
-from babyllama.reporting.facts import RunFacts, pair_set_title, read_run
+from babyllama.artifacts import write_text
+from babyllama.evaluation.pair_results import pair_set_title
+from babyllama.runs import RunFacts, RunPaths, read_run
 
 
 def write_card(paths: RunPaths) -> str:
@@ -14,7 +15,7 @@ def write_card(paths: RunPaths) -> str:
     text = card_text(read_run(paths))
     write_text(paths.card, text)
     if paths.final.is_dir():
-        write_text(paths.final / "README.md", text)
+        write_text(paths.published_card, text)
     return text
 
 
@@ -38,7 +39,7 @@ def _metadata(facts: RunFacts) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = []
-    for name, found in facts.minimal_pairs.items():
+    for name, found in _numbers(facts, "minimal_pairs").items():
         title = pair_set_title(name, found)
         results.append(
             EvalResult(
@@ -52,7 +53,7 @@ def _metadata(facts: RunFacts) -> str:
                 metric_value=round(100 * found["accuracy"], 2),
             )
         )
-    for name, found in facts.perplexities.items():
+    for name, found in _numbers(facts, "perplexity").items():
         for metric in ("perplexity", "bits_per_byte"):
             if found[metric] is not None:
                 results.append(
@@ -66,7 +67,7 @@ def _metadata(facts: RunFacts) -> str:
                     )
                 )
     tags = ["babyllama", "small-language-model"]
-    if facts.run.get("synthetic"):
+    if facts.synthetic:
         tags.append("synthetic-data")
     elif _is_babylm(facts):
         tags.append("babylm")
@@ -79,6 +80,11 @@ def _metadata(facts: RunFacts) -> str:
         eval_results=results or None,
     )
     return data.to_yaml()
+
+
+def _numbers(facts: RunFacts, kind: str) -> dict[str, dict[str, Any]]:
+    """Name -> numbers of the results of one kind."""
+    return {result.name: result.numbers for result in facts.results if result.kind == kind}
 
 
 def _text_name(facts: RunFacts, found: dict[str, Any]) -> str:
@@ -99,10 +105,9 @@ def _is_babylm(facts: RunFacts) -> bool:
 
 def _introduction(facts: RunFacts) -> str:
     model = facts.config.model
-    count = facts.metrics.get("parameters")
-    size = f" with {count:,} parameters" if count else ""
+    size = f" with {facts.metrics.parameters:,} parameters" if facts.metrics else ""
     text = f"A {model.type} language model{size}, trained from scratch with BabyLlama."
-    if facts.run.get("synthetic"):
+    if facts.synthetic:
         text += (
             "\n\n**Its training text is synthetic**: sentences of a seeded grammar, not human language. "
             "Its scores say nothing about human text."
@@ -137,16 +142,16 @@ def _adds_bos(facts: RunFacts) -> bool:
 
 def _results(facts: RunFacts) -> str:
     rows = []
-    for name, found in facts.perplexities.items():
+    for name, found in _numbers(facts, "perplexity").items():
         whose = "held-out perplexity" if name == "perplexity" else "perplexity"
         text = f"`{_text_name(facts, found)}`"
         rows.append((f"{whose} on {text}, per document", _decimals(found["perplexity"], 2)))
         if found.get("unigram_perplexity"):
             rows.append(("the same of a unigram model", f"{found['unigram_perplexity']:.2f}"))
         rows.append((f"bits per byte on {text}", _decimals(found["bits_per_byte"], 4)))
-    if facts.metrics.get("eval_loss") is not None:
-        rows.append(("held-out block loss, nats per token", f"{facts.metrics['eval_loss']:.4f}"))
-    for name, found in facts.minimal_pairs.items():
+    if facts.metrics and facts.metrics.eval_loss is not None:
+        rows.append(("held-out block loss, nats per token", f"{facts.metrics.eval_loss:.4f}"))
+    for name, found in _numbers(facts, "minimal_pairs").items():
         title = pair_set_title(name, found)
         pairs = sum(one["n"] for one in found["paradigms"].values())
         ties = sum(one["ties"] for one in found["paradigms"].values())
@@ -162,29 +167,31 @@ def _results(facts: RunFacts) -> str:
 
 
 def _training(facts: RunFacts) -> str:
-    config, metrics = facts.config, facts.metrics
+    config, metrics, record = facts.config, facts.metrics, facts.record
     muon = config.optimization.optimizer == "muon"
     rows: list[tuple[str, Any]] = [
-        ("text", f"`{config.data.train_path}`" + (" (synthetic)" if facts.run.get("synthetic") else "")),
-        ("tokens seen", _number(metrics.get("tokens_seen"))),
-        ("words seen", _number(metrics.get("words_seen"))),
-        ("optimizer steps", _number(metrics.get("steps"))),
-        ("epochs", None if metrics.get("epochs") is None else f"{round(metrics['epochs'], 2):g}"),
+        ("text", f"`{config.data.train_path}`" + (" (synthetic)" if facts.synthetic else "")),
+        ("tokens seen", _number(metrics.tokens_seen if metrics else None)),
+        ("words seen", _number(metrics.words_seen if metrics else None)),
+        ("optimizer steps", _number(metrics.steps if metrics else None)),
+        ("epochs", f"{round(metrics.epochs, 2):g}" if metrics else None),
         ("sequence length", config.data.seq_length),
         ("optimizer", f"{config.optimization.optimizer}, {config.optimization.schedule} schedule"),
         ("peak learning rate", f"{config.training.lr:g}" + (" (AdamW)" if muon else "")),
         ("peak learning rate of the hidden matrices", f"{config.optimization.muon_lr:g} (Muon)" if muon else None),
         ("weight decay", f"{config.optimization.weight_decay:g}"),
-        ("precision", facts.run.get("precision")),
-        ("device", facts.run.get("device")),
-        ("training time", _seconds(metrics.get("training_time"))),
-        ("tokens per second", _number(metrics.get("tokens_per_second"))),
+        ("precision", record.precision if record else None),
+        ("device", record.device if record else None),
+        ("training time", _seconds(metrics.training_time if metrics else None)),
+        ("tokens per second", _number(metrics.tokens_per_second if metrics else None)),
     ]
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows if value is not None)
 
 
 def _repeat(facts: RunFacts) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in facts.run.get("versions", {}).items())
+    versions = ", ".join(
+        f"{name} {version}" for name, version in (facts.record.versions if facts.record else {}).items()
+    )
     return (
         f"`babyllama train --config {facts.paths.config.name}` with the file of this run repeats it "
         f"(seed {facts.config.training.seed}).\n\nVersions: {versions}."

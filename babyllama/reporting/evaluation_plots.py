@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import read_json
 from babyllama.reporting.plots import EVAL_COLOUR, GREY, TRAIN_COLOUR, new_figure, save_figure, short_count
+from babyllama.runs import RunPaths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -142,7 +143,7 @@ def metrics_sheet(title: str, results: Mapping[str, Any]) -> Figure:
 
 def _number_lines(results: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Every number of `results`, nested ones under their task's name, without what the bars already show."""
-    hidden = {"paradigms", "terms", "fields", "length_bias", "scoring", "settings", "samples", "domains", "items"}
+    hidden = {"paradigms", "terms", "fields", "length_bias", "scoring", "sampling", "samples", "domains", "items"}
     lines = []
     for key, value in results.items():
         if isinstance(value, Mapping):

@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.artifacts import RunPaths, atomic_file
-from babyllama.reporting.facts import RunFacts, pair_set_title, read_run
+from babyllama.artifacts import atomic_file
+from babyllama.evaluation.pair_results import pair_set_title
+from babyllama.runs import RunFacts, RunPaths, read_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,8 +23,10 @@ def draw_plots(paths: RunPaths) -> list[Path]:
     drawn = []
     if facts.losses:
         drawn.append(save_figure(loss_curve(facts), paths.plots / "loss.png"))
-    for name, results in facts.minimal_pairs.items():
-        drawn.append(save_figure(accuracy_by_term(name, results), paths.plots / f"{name}.png"))
+    for result in facts.results:
+        if result.kind == "minimal_pairs":
+            picture = accuracy_by_term(result.name, result.numbers)
+            drawn.append(save_figure(picture, paths.plots / f"{result.name}.png"))
     return drawn
 
 

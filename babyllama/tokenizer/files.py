@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_value, write_json, write_text
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_value, write_json, write_text
 from babyllama.errors import TokenizerError
+from babyllama.runs import RunPaths
 from babyllama.tokenizer.marks import BOS, EOS, PAD, Marks
 
 if TYPE_CHECKING:

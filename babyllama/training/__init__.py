@@ -11,15 +11,13 @@ if TYPE_CHECKING:
     from babyllama.training.checkpoints import newest_checkpoint
     from babyllama.training.checks import check_training
     from babyllama.training.interruption import TrainingInterrupted
-    from babyllama.training.result import TrainingResult
     from babyllama.training.run import train
 
-__all__ = ["TrainingInterrupted", "TrainingResult", "check_training", "newest_checkpoint", "train"]
+__all__ = ["TrainingInterrupted", "check_training", "newest_checkpoint", "train"]
 
 _HOMES = {
     "train": "run",
     "check_training": "checks",
-    "TrainingResult": "result",
     "newest_checkpoint": "checkpoints",
     "TrainingInterrupted": "interruption",
 }

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, RunPaths, fingerprint_file, read_json, sync_folder, write_json
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, read_json, sync_folder, write_json
 from babyllama.errors import CheckpointError
+from babyllama.runs import RunPaths
 from babyllama.training.console import note
 
 STATE_NAME = "babyllama_state.json"

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from babyllama.processes import process_index
+from babyllama import console
 
 _bars: list[Any] = []
 """The progress bar on display, which notes must not tear."""
@@ -15,7 +15,7 @@ _bars: list[Any] = []
 
 def note(message: str) -> None:
     """Print one line on standard error, above the progress bar if there is one; silent in all but the first process."""
-    if process_index():
+    if console.is_quiet() and not message.startswith("warning"):
         return
     if _bars:
         _bars[-1].write(message, file=sys.stderr)

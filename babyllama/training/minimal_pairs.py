@@ -10,9 +10,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from babyllama.config import Config
 from babyllama.evaluation import LoadedModel, read_pairs, score_minimal_pairs
 from babyllama.evaluation.pairs import PairSet, default_pair_folder
+from babyllama.runs import ModelPlace
+from babyllama.runs.rows import RowsFile
 from babyllama.training.console import note
 from babyllama.training.parts import RunParts
-from babyllama.training.rows_file import RowsFile
 
 CURVE_COLUMNS = ("step", "words_seen", "tokens_seen", "pairs", "accuracy")
 """Columns of blimp_curve.csv."""
@@ -45,7 +46,7 @@ class MinimalPairCurve(TrainerCallback):
         shipped = parts.average.applied(model) if parts.average is not None else contextlib.nullcontext()
         model.eval()
         with shipped:
-            loaded = LoadedModel(model, self.tokenizer, self.name, None, args.device)
+            loaded = LoadedModel(model, self.tokenizer, ModelPlace(self.name), args.device)
             results = score_minimal_pairs(loaded, self.pairs, protocol=self.protocol, seed=self.seed, dtype="fp32")
         model.train()
         row = {

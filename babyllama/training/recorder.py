@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from babyllama.processes import process_count, process_index
+from babyllama.runs.rows import RowsFile
 from babyllama.training.console import Progress, note
-from babyllama.training.rows_file import RowsFile
 from babyllama.training.state import Clock, RunState
 
 _SPIKE_NATS = 1.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from babyllama.device import Precision, describe_device
+from babyllama.runs import TrainingMetrics
 from babyllama.training.console import duration, note, perplexity
 from babyllama.training.memory import peak_memory_bytes
 from babyllama.training.parts import RunParts
@@ -16,39 +16,7 @@ from babyllama.training.throughput import flops_per_token, peak_flops
 _MINUTE = 60.0
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What training_metrics.json holds."""
-
-    train_loss: float | None
-    """Mean cross-entropy per target token (nats) over the steps of the last row of losses.csv."""
-    eval_loss: float | None
-    """Block loss of the shipped model on the held-out sample, in nats per target token."""
-    perplexity: float | None
-    """exp(eval_loss). `evaluate` gives the exact perplexity by document."""
-    steps: int
-    epochs: float
-    tokens_seen: int
-    words_seen: int
-    training_time: float
-    """Seconds of wall time over all sessions of the run, evaluations and checkpoints included."""
-    tokens_per_second: float
-    """Tokens per second of training steps, all devices together."""
-    peak_share: float | None
-    """Share of the devices' peak matrix speed in this precision (MFU); None for runs under a minute."""
-    peak_memory_bytes: int
-    parameters: int
-    micro_batch: int
-    accumulation: int
-    precision: str
-    compiled: bool
-    device: str
-    devices: int
-    resumed_from_step: int | None
-    """Step of the checkpoint this session began with."""
-
-
-def training_result(
+def training_metrics(
     model: Any,
     parts: RunParts,
     *,
@@ -57,7 +25,7 @@ def training_result(
     compiled: bool,
     device: torch.device,
     resumed_from_step: int | None,
-) -> TrainingResult:
+) -> TrainingMetrics:
     """Put the run's numbers together. `model` is the unwrapped model."""
     state, plan = parts.state, parts.plan
     parts.clock.training(False)
@@ -67,7 +35,7 @@ def training_result(
     share = None
     if state.train_seconds >= _MINUTE:
         share = speed * flops_per_token(model, plan.seq_length) / (peak_flops(device, precision.name) * plan.devices)
-    return TrainingResult(
+    return TrainingMetrics(
         train_loss=state.last_train_loss,
         eval_loss=eval_loss,
         perplexity=None if eval_loss is None else perplexity(eval_loss),
@@ -90,7 +58,7 @@ def training_result(
     )
 
 
-def say_result(result: TrainingResult) -> None:
+def say_result(result: TrainingMetrics) -> None:
     """The last line of training."""
     share = "" if result.peak_share is None else f" ({result.peak_share:.0%} of the device's peak)"
     held_out = "" if result.eval_loss is None else f", held-out block loss {result.eval_loss:.4f}"

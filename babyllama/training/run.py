@@ -10,18 +10,16 @@ from typing import Any
 
 import torch
 
-from babyllama.artifacts import RunPaths
 from babyllama.config import Config
 from babyllama.device import choose_device, choose_precision
 from babyllama.errors import RunError
-from babyllama.processes import join_processes
+from babyllama.processes import join_processes, process_index
+from babyllama.runs import RunPaths, RunRecord, TrainingMetrics
 from babyllama.training import checkpoints, micro_batch
 from babyllama.training.batches import Blocks
 from babyllama.training.checks import Resume, check_training
 from babyllama.training.console import note
-from babyllama.training.decisions import Decisions
 from babyllama.training.memory import is_out_of_memory, out_of_memory
-from babyllama.training.result import TrainingResult
 from babyllama.training.session import Job, run_session
 
 
@@ -33,14 +31,14 @@ def train(
     train_dataset: Blocks,
     eval_dataset: Blocks | None,
     paths: RunPaths,
-    resume: Resume,
-    run_info: dict[str, Any],
-) -> TrainingResult:
+    record: RunRecord,
+    resume: Resume = None,
+    force: bool = False,
+) -> TrainingMetrics:
     """Train `model` as `config` says and leave losses.csv, checkpoints/, final/ and training_metrics.json in `paths`.
 
     `resume` is None, "newest" (starts anew, saying so, when there is no checkpoint) or the path of a checkpoint;
-    `run_info["quiet"]` keeps notes and progress off the console. What is decided once (micro-batch, compilation,
-    tracker id) is kept in run.json. Raises TrainingError when the loss is not a number, memory or disk run out;
+    What is decided once (micro-batch, compilation, tracker id) is kept in the run's record. Raises TrainingError when the loss is not a number, memory or disk run out;
     what `check_training` raises; TrainingInterrupted (a SystemExit, code 130 or 143) after SIGINT or
     SIGTERM, with a checkpoint saved.
     """
@@ -62,24 +60,22 @@ def train(
         device=device,
         precision=choose_precision(config.training, device),
         devices=join_processes(device),
-        quiet=bool(run_info.get("quiet", False)),
     )
     checkpoint = _checkpoint(paths, resume)
     if config.training.gradient_checkpointing:
         # Non-reentrant recomputation is the kind that works with any input and with DistributedDataParallel.
         model.activation_checkpointing_enable({"use_reentrant": False})
-    decisions = Decisions.of(paths)
     start = (
         None if config.training.batch_size != "auto" else {k: v.cpu().clone() for k, v in model.state_dict().items()}
     )
     with _quiet_libraries():
         while True:
             try:
-                return run_session(job, checkpoint, decisions)
+                return run_session(job, checkpoint, record)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                plan = job.plan(decisions)
+                plan = job.plan(record.decisions)
                 effective = config.training.effective_batch_size
                 size = None
                 if start is not None and effective is not None:
@@ -87,8 +83,9 @@ def train(
                 if size is None or start is None:
                     raise out_of_memory(config, plan, device) from error
                 note(f"out of memory with {plan.micro_batch} sequences at once: going on with {size}")
-                decisions.micro_batch = size
-                decisions.store(paths)
+                record.decisions.micro_batch = size
+                if process_index() == 0:
+                    record.save(paths)
             # Out here the exception is gone, and with it the last references to the tensors that did not fit.
             gc.collect()
             if device.type == "cuda":

@@ -8,10 +8,14 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from babyllama.artifacts import atomic_folder, read_json, write_json
+from babyllama.artifacts import Manifest, atomic_folder, file_facts, read_json, write_json
 from babyllama.errors import TrainingError
+from babyllama.runs.locate import CHECKPOINT_FACTS
 from babyllama.tokenizer import save_tokenizer
 from babyllama.training.average import WeightAverage
+
+MODEL_STAGE = "model"
+"""What the manifest of a model folder calls it."""
 
 WRITE_FAILURES = (OSError, RuntimeError, SafetensorError)
 """What a full disk raises: Python's own writes, torch.save, and safetensors, which has an exception of its own."""
@@ -37,7 +41,8 @@ def save_model_folder(
             save_tokenizer(tokenizer, folder)
             _readable_by_older_versions(folder)
             if facts is not None:
-                write_json(folder / "checkpoint.json", facts)
+                write_json(folder / CHECKPOINT_FACTS, facts)
+            Manifest(MODEL_STAGE, {}, {}, facts or {}, files=file_facts(folder)).write(folder)
     except WRITE_FAILURES as error:
         raise TrainingError(
             f"the model could not be written to {path}: {error}. Free some space, then continue with "

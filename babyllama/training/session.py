@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from babyllama.artifacts import RunPaths, recover_folder, write_json
+from babyllama import console
+from babyllama.artifacts import recover_folder
 from babyllama.config import Config
 from babyllama.dataset import sample_blocks
 from babyllama.device import Precision
 from babyllama.processes import process_index
+from babyllama.runs import Decisions, RunPaths, RunRecord, TrainingMetrics
+from babyllama.runs.rows import RowsFile
 from babyllama.training import checkpoints, compiling, micro_batch
 from babyllama.training.arguments import training_arguments
 from babyllama.training.average import WeightAverage
@@ -21,7 +24,6 @@ from babyllama.training.batch_plan import BatchPlan, batch_plan
 from babyllama.training.batches import Blocks
 from babyllama.training.best import BestModel, best_folder
 from babyllama.training.console import Progress, note
-from babyllama.training.decisions import Decisions
 from babyllama.training.forward import training_forward
 from babyllama.training.guards import LossGuard
 from babyllama.training.interruption import Interruption, TrainingInterrupted
@@ -29,8 +31,7 @@ from babyllama.training.loss import LossOptions
 from babyllama.training.minimal_pairs import CURVE_COLUMNS, MinimalPairCurve
 from babyllama.training.parts import RunParts
 from babyllama.training.recorder import Recorder
-from babyllama.training.result import TrainingResult, say_result, training_result
-from babyllama.training.rows_file import RowsFile
+from babyllama.training.result import say_result, training_metrics
 from babyllama.training.saving import save_model_folder
 from babyllama.training.schedule import Schedule
 from babyllama.training.state import Clock, RunState
@@ -52,7 +53,6 @@ class Job:
     device: torch.device
     precision: Precision
     devices: int
-    quiet: bool
 
     def plan(self, decisions: Decisions) -> BatchPlan:
         """The arithmetic of steps, once the micro-batch is decided."""
@@ -64,24 +64,25 @@ class Job:
         )
 
 
-def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> TrainingResult:
+def run_session(job: Job, checkpoint: Path | None, record: RunRecord) -> TrainingMetrics:
     """Train from `checkpoint` (or the start) to the end."""
     config, model, training = job.config, job.model, job.config.training
+    decisions = record.decisions
     options = LossOptions(config.optimization.label_smoothing, config.optimization.z_loss)
     with training_forward(model, options) as forward, Interruption() as interruption:
         if training.batch_size == "auto" and decisions.micro_batch is None:
             decisions.micro_batch = micro_batch.choose(model, config, job.devices, job.device, job.precision)
         plan = job.plan(decisions)
         schedule = Schedule.from_config(config, plan.total_steps(training.num_epochs, training.max_steps))
-        if not job.quiet:
-            _announce(plan, schedule)
+        _announce(plan, schedule)
         if decisions.compile is None or training.torch_compile != "auto":
             decisions.compile = compiling.wanted(model, config, plan, job.device, schedule.total_steps)
         if decisions.compile:
             compiling.compile_blocks(model)
             forward.compile_loss()
         report_to = prepare_trackers(config, job.paths, decisions) if process_index() == 0 else []
-        decisions.store(job.paths)
+        if process_index() == 0:
+            record.save(job.paths)
 
         arguments = training_arguments(
             config,
@@ -110,7 +111,7 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
             message = f"stopped after step {trainer.state.global_step}; continue with --resume_from_checkpoint"
             note(message)
             raise TrainingInterrupted(interruption.signal_number or 15, message)
-        result = training_result(
+        result = training_metrics(
             model,
             parts,
             steps=trainer.state.global_step,
@@ -122,9 +123,8 @@ def run_session(job: Job, checkpoint: Path | None, decisions: Decisions) -> Trai
         weights = trainer.gathered_weights()
         if trainer.args.should_save:
             _write_final(job, parts, weights)
-            write_json(job.paths.metrics, asdict(result))
-            if not job.quiet:
-                say_result(result)
+            result.save(job.paths)
+            say_result(result)
         trainer.accelerator.wait_for_everyone()
     return result
 
@@ -152,7 +152,7 @@ def _parts(
         state,
         clock,
         file=RowsFile(job.paths.losses, resume_step=step) if main else None,
-        progress=Progress(schedule.total_steps, step or 0, job.quiet) if main else None,
+        progress=Progress(schedule.total_steps, step or 0, console.is_quiet()) if main else None,
         total_steps=schedule.total_steps,
         device=job.device,
     )
@@ -184,7 +184,7 @@ def _callbacks(job: Job, parts: RunParts, step: int | None) -> list[Any]:
     if training.keep_best:
         callbacks.append(BestModel(parts, job.tokenizer))
     if training.blimp_every_words is not None:
-        path = job.paths.root / "blimp_curve.csv"
+        path = job.paths.curve("blimp")
         file = RowsFile(path, CURVE_COLUMNS, resume_step=step) if process_index() == 0 else None
         callbacks.append(MinimalPairCurve(parts, job.tokenizer, job.config, training.blimp_every_words, file))
     return callbacks

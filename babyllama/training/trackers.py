@@ -8,11 +8,10 @@ import os
 import secrets
 import socket
 
-from babyllama.artifacts import RunPaths
 from babyllama.config import Config
 from babyllama.errors import ConfigError
+from babyllama.runs import Decisions, RunPaths
 from babyllama.training.console import note
-from babyllama.training.decisions import Decisions
 
 _WANDB_HOST = "api.wandb.ai"
 _PACKAGES = {"wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}

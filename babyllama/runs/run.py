@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import RunPaths, read_json
+from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config, load_config
 from babyllama.errors import BabyLlamaError, RunError
+from babyllama.runs.metrics import TrainingMetrics
+from babyllama.runs.paths import RunPaths
+from babyllama.runs.record import RunRecord
 
 NOT_PART_OF_A_RUN = (
     "evaluation.",
     "logging.",
+    "plugins",
     "data.packed_dir",
     "training.save_total_limit",
     "training.threads",
@@ -34,19 +37,38 @@ class Run(os.PathLike[str]):
         return RunPaths(self.root)
 
     @property
+    def record(self) -> RunRecord:
+        """run.json."""
+        return RunRecord.load(self.paths)
+
+    @property
     def config(self) -> Config:
-        """The resolved configuration the run was made with."""
+        """The resolved configuration the run was made with; `DamagedFileError` when its file has changed since."""
+        if self.paths.record.is_file():
+            self.record.check_file(self.paths.config, self.root)
         return load_config(self.paths.config)
 
     @property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> TrainingMetrics:
         """training_metrics.json."""
-        return read_json(self.paths.metrics)
+        return TrainingMetrics.load(self.paths)
 
     @property
     def finished(self) -> bool:
         """Has training ended, and does its model lie in final/?"""
         return self.paths.metrics.is_file() and (self.paths.final / "config.json").is_file()
+
+    def resolve(self, path: str) -> str:
+        """A path of the run's configuration as it was meant when it was trained, wherever we are now."""
+        return self.record.resolve(self.root, path) if self.paths.record.is_file() else path
+
+    def final_damage(self) -> str | None:
+        """What is wrong with the finished model, in words; None when it is whole."""
+        manifest = Manifest.read(self.paths.final)
+        if manifest is None:
+            return f"{self.paths.final.name}/ has no readable {MANIFEST_NAME}"
+        problem = manifest.damage(self.paths.final)
+        return f"{self.paths.final.name}/: {problem}" if problem else None
 
     def __fspath__(self) -> str:
         return str(self.root)
@@ -60,13 +82,23 @@ def run_of(config: Config) -> Run:
     return Run(Path(config.logging.output_dir) / config.model.name)
 
 
+def learned_settings(config: Config) -> dict[str, Any]:
+    """Every key of `config` in which two runs would learn differently, flat: `training.lr` -> 3e-4."""
+    values = _flat(config.model_dump(mode="json"))
+    return {key: value for key, value in values.items() if not key.startswith(NOT_PART_OF_A_RUN)}
+
+
 def differences(old: Config, new: Config) -> list[str]:
     """`key: old -> new` for every key in which two runs would learn differently."""
-    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    return setting_differences(learned_settings(old), learned_settings(new))
+
+
+def setting_differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """`key: old -> new` for every key that two flat tables of settings do not share."""
     return [
         f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
         for key in sorted({*before, *after})
-        if before.get(key) != after.get(key) and not key.startswith(NOT_PART_OF_A_RUN)
+        if before.get(key) != after.get(key)
     ]
 
 
@@ -77,12 +109,10 @@ def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, for
     """
     if resume and overwrite:
         raise RunError("--resume_from_checkpoint goes on with a run and --overwrite removes it: give one of the two.")
-    if run.root.is_symlink() or (run.root.exists() and not run.root.is_dir()):
-        raise RunError(f"{run.root} is a file or a link, and a run is a folder of its own; choose another model.name.")
     if not run.root.exists():
         return
-    if not run.paths.config.is_file() and not run.paths.run.is_file():
-        if any(run.root.iterdir()):
+    if not run.paths.is_run:
+        if any(entry != run.paths.lock for entry in run.root.iterdir()):
             raise RunError(f"{run.root} holds files that are not a run; choose another model.name or move them away.")
         return
     if overwrite:
@@ -107,12 +137,6 @@ def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, for
 def is_finished_with(run: Run, config: Config) -> bool:
     """Has `run` ended, and was it made with `config`?"""
     return run.finished and not differences(run.config, config)
-
-
-def clear(run: Run) -> None:
-    """Remove the folder of a run that is overwritten."""
-    if run.root.exists():
-        shutil.rmtree(run.root)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
-from babyllama import console
 from babyllama.artifacts import read_json
 from babyllama.errors import BabyLlamaError, CheckpointError, ConfigError, DataError, TrainingError
 from babyllama.runs import RunPaths, RunRecord
@@ -244,7 +243,9 @@ def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(monkeypatch: pytest.Monk
 
 
 def test_quiet_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with console.quiet():
+    from babyllama.console import quiet
+
+    with quiet():
         tiny_run(tmp_path)
     assert capsys.readouterr() == ("", "")
 

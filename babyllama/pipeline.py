@@ -81,7 +81,7 @@ def _make(
     inputs = prepare_inputs(config)
     if ownership is not None:
         wait_for_everyone()
-    if not overwrite and run.paths.record.is_file():
+    if not overwrite and run.paths.record.exists():
         same_text = _same_text(run, inputs.fingerprints, forced=force and resume is not None)
         if same_text and is_finished_with(run, config):
             damage = run.final_damage()
@@ -269,7 +269,7 @@ def refresh_reports(paths: RunPaths) -> None:
 
 def _record(run: Run, config: Config, inputs: Inputs, *, kept: bool) -> RunRecord:
     """run.json; with `kept`, what was decided when the run began (micro-batch, compilation, tracker id) stays."""
-    before = run.record if kept and run.paths.record.is_file() else None
+    before = run.record if kept and run.paths.record.exists() else None
     record = RunRecord.new(
         config.model.name,
         directory=RunRecord.relative_directory(run.root),

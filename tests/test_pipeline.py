@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from babyllama.config import load_config
 from babyllama.pipeline import train_run
 from babyllama.plan import plan
 from babyllama.reporting import write_card
-from babyllama.runs import RunPaths, RunRecord, StoredResult, save_result
+from babyllama.runs import RunPaths, RunRecord, StoredResult, owned, save_result
 
 pytestmark = [pytest.mark.integration]
 
@@ -121,6 +122,35 @@ def test_text_becomes_a_model_with_everything_a_run_folder_holds(
     (world / "data" / "train" / "text.train").write_text("one day the cat sleeps.\n" * 100)
     assert "trained on other inputs" in errors(capsys)
     assert paths.final.is_dir()
+
+
+@pytest.mark.slow
+def test_a_damaged_final_model_is_said_and_made_again(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deleted, cut or changed final model is not "up to date"; the newest checkpoint gives it back to the byte."""
+    run = train_run(load_config("c.yaml"))
+    weights = run.paths.final / "model.safetensors"
+    good = weights.read_bytes()
+    for fault in ("gone", "cut", "changed"):
+        if fault == "gone":
+            weights.unlink()
+        else:
+            weights.write_bytes(good[:-40] if fault == "cut" else good[:-1] + bytes([good[-1] ^ 1]))
+        assert main(["evaluate", "models/tiny"]) == 2
+        assert "is damaged: " in capsys.readouterr().err
+        assert main(["train", "--config", "c.yaml"]) == 0
+        assert "it is made again from the newest checkpoint" in capsys.readouterr().err
+        assert weights.read_bytes() == good
+        assert (run.paths.final / "README.md").is_file()
+    weights.unlink()
+    shutil.rmtree(run.paths.checkpoints)
+    assert "there is no checkpoint to make it again from" in errors(capsys)
+
+
+def test_a_second_process_in_a_run_folder_is_refused(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with owned(world / "models" / "tiny", "babyllama train, elsewhere"):
+        for more in ([], ["--resume_from_checkpoint"], ["--overwrite"]):
+            assert "is being written by process" in errors(capsys, *more)
+    assert not (world / "models" / "tiny").exists()
 
 
 def test_a_card_says_that_text_is_synthetic(world: Path) -> None:

@@ -92,7 +92,7 @@ def test_an_explicit_damaged_or_missing_checkpoint_is_an_error(run: RunPaths) ->
 
 def test_a_checkpoint_of_another_model_does_not_fit(run: RunPaths) -> None:
     with pytest.raises(CheckpointError, match="does not fit this model"):
-        tiny_run(run.root.parent, resume=run.checkpoints / "checkpoint-4", model=tiny_model("GPT2"))
+        tiny_run(run.root.parent, resume=run.checkpoints / "checkpoint-4", model=tiny_model("GPT2"), force=True)
 
 
 def test_starting_anew_over_checkpoints_is_refused(run: RunPaths) -> None:
@@ -135,7 +135,7 @@ def test_a_full_disk_loses_no_earlier_checkpoint(tmp_path: Path, where: str, mon
     target, name = {
         "model": (PreTrainedModel, "save_pretrained"),
         "optimizer": (torch, "save"),
-        "seal": (checkpoints, "fingerprint_file"),
+        "seal": (checkpoints, "file_facts"),
     }[where]
     original = getattr(target, name)
     calls = []

@@ -81,12 +81,12 @@ def test_no_checkpoint_is_written_over_a_nan(tmp_path: Path) -> None:
 
 
 def test_on_a_gpu_the_step_before_is_looked_at_and_the_current_one_before_a_checkpoint(tmp_path: Path) -> None:
-    guard = LossGuard(tmp_path, immediate=False, fp16=False)
+    guard = LossGuard(tmp_path, learning_rate=lambda step: 1e-3 * step, immediate=False, fp16=False)
     guard.add(torch.tensor(float("nan")))
     guard.step(1, now=False)
     with pytest.raises(TrainingError, match="step 1 is nan"):
         guard.check_now()
-    guard = LossGuard(tmp_path, immediate=False, fp16=False)
+    guard = LossGuard(tmp_path, learning_rate=lambda step: 1e-3 * step, immediate=False, fp16=False)
     guard.add(torch.tensor(float("inf")))
     guard.step(7, now=False)
     guard.add(torch.tensor(1.0))
@@ -96,7 +96,7 @@ def test_on_a_gpu_the_step_before_is_looked_at_and_the_current_one_before_a_chec
 
 def test_fp16_overflows_are_borne_until_the_scale_is_gone(tmp_path: Path) -> None:
     for fp16 in (False, True):
-        guard = LossGuard(tmp_path, immediate=True, fp16=fp16)
+        guard = LossGuard(tmp_path, learning_rate=lambda step: 1e-3 * step, immediate=True, fp16=fp16)
         guard.add(torch.tensor(2.0))
         guard.gradient_norm = torch.tensor(float("inf"))
         if fp16:

@@ -54,7 +54,7 @@ def test_wandb_without_a_login_records_offline_and_says_so(tmp_path: Path, capsy
         assert word in log, word
     # Resumed, the run goes on under the same id.
     sections["training"]["num_epochs"] = 3
-    tiny_run(tmp_path, resume=paths.checkpoints / "checkpoint-5", **sections)
+    tiny_run(tmp_path, resume=paths.checkpoints / "checkpoint-5", force=True, **sections)
     assert {path.name[-8:] for path in (paths.root / "wandb").glob("offline-run-*")} == {run_id}
 
 

@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job("fp32-twice", -signal.SIGKILL, kill_at_block=30)
     job("fp32-twice", -signal.SIGKILL, kill_at_seal=3, resume="newest")
     job("fp32-twice", 0, resume="newest")
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         job(f"fp32-{number.name}", 128 + number, signal_at_block=int(number))
         job(f"fp32-{number.name}", 0, resume="newest")
     for number in (1, 3):
@@ -80,7 +80,7 @@ def test_killed_again_while_a_checkpoint_is_written(runs: Path) -> None:
     assert list((runs / "fp32-twice" / "tiny" / "checkpoints").glob(".tmp*")) == []
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "evaluation-1", "evaluation-3"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "evaluation-1", "evaluation-3"])
 def test_a_signal_saves_and_the_resumed_run_is_the_undisturbed_one(runs: Path, name: str) -> None:
     assert_same_run(runs / f"fp32-{name}", runs / "fp32-alone")
 

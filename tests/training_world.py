@@ -117,7 +117,9 @@ def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:
     return Config(**values)  # type: ignore[arg-type]
 
 
-def tiny_run(folder: Path, *, model: Any = None, resume: Any = None, eval_blocks: int = 6, **sections: Any) -> Any:
+def tiny_run(
+    folder: Path, *, model: Any = None, resume: Any = None, eval_blocks: int = 6, force: bool = False, **sections: Any
+) -> Any:
     """Train a tiny model in `folder`; returns (TrainingMetrics, RunPaths)."""
     from babyllama.training import train
 
@@ -131,6 +133,7 @@ def tiny_run(folder: Path, *, model: Any = None, resume: Any = None, eval_blocks
         eval_dataset=TinyBlocks(eval_blocks, seed=1) if eval_blocks else None,
         paths=paths,
         resume=resume,
+        force=force,
         record=RunRecord.load(paths) if paths.record.is_file() else RunRecord.new("tiny"),
     )
     return result, paths

@@ -45,8 +45,8 @@ def read_run(paths: RunPaths) -> RunFacts:
     if not paths.config.is_file():
         raise RunError(f"{paths.root} is not a run folder: it has no {paths.config.name}.")
     run = Run(paths.root)
-    record = run.record if paths.record.is_file() else None
-    metrics = run.metrics if paths.metrics.is_file() else None
+    record = run.record if paths.record.exists() else None
+    metrics = run.metrics if paths.metrics.exists() else None
     if metrics is not None:
         metrics.check_losses(paths)
     folders = sorted(paths.checkpoint_evaluation("x").parent.glob("*"))

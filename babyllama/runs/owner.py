@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -110,11 +109,3 @@ def _facts(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError, BabyLlamaError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def clear_deleted(folder: Path) -> None:
-    """Remove what an interrupted save or deletion left below `folder`."""
-    if folder.is_dir():
-        for entry in os.scandir(folder):
-            if entry.name.startswith(".tmp-") and entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)

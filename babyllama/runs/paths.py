@@ -106,7 +106,7 @@ class RunPaths:
     @property
     def is_run(self) -> bool:
         """Does the folder say that it is a run?"""
-        return self.config.is_file() or self.record.is_file()
+        return self.config.exists() or self.record.exists()
 
 
 def step_of(folder: Path) -> int | None:

@@ -18,6 +18,7 @@ NOT_PART_OF_A_RUN = (
     "evaluation.",
     "logging.",
     "plugins",
+    "model.name",
     "data.packed_dir",
     "training.save_total_limit",
     "training.threads",
@@ -44,7 +45,7 @@ class Run(os.PathLike[str]):
     @property
     def config(self) -> Config:
         """The resolved configuration the run was made with; `DamagedFileError` when its file has changed since."""
-        if self.paths.record.is_file():
+        if self.paths.record.exists():
             self.record.check_file(self.paths.config, self.root)
         return load_config(self.paths.config)
 
@@ -60,7 +61,7 @@ class Run(os.PathLike[str]):
 
     def resolve(self, path: str) -> str:
         """A path of the run's configuration as it was meant when it was trained, wherever we are now."""
-        return self.record.resolve(self.root, path) if self.paths.record.is_file() else path
+        return self.record.resolve(self.root, path) if self.paths.record.exists() else path
 
     def final_damage(self) -> str | None:
         """What is wrong with the finished model, in words; None when it is whole."""

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from babyllama import console
 from babyllama.errors import CheckpointError
 
 _FILE = "ema.safetensors"
@@ -45,15 +47,17 @@ class WeightAverage:
         save_file({name: tensor.cpu().contiguous() for name, tensor in self._weights.items()}, folder / _FILE)
 
     def load(self, folder: Path) -> None:
-        """Read the average of a checkpoint."""
+        """Read the average of a checkpoint; of one that was made without, the average begins with its weights."""
         from safetensors.torch import load_file
 
+        files = [folder / _FILE]
+        if not files[0].is_file():
+            console.warn(f"{folder} was made without optimization.ema_decay: the average begins with its weights")
+            files = sorted(folder.glob("model*.safetensors"))
         try:
-            saved = load_file(folder / _FILE)
-        except (OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f"checkpoint {folder} holds no averaged weights ({error}); it was made without optimization.ema_decay."
-            ) from error
+            saved = {name: tensor for file in files for name, tensor in load_file(file).items()}
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(f"checkpoint {folder}: its averaged weights cannot be read ({error}).") from error
         for name, tensor in self._weights.items():
             tensor.copy_(saved[name])
 

@@ -39,6 +39,10 @@ class BatchPlan:
         """Optimizer steps of the run."""
         return max_steps if max_steps is not None else max(1, math.ceil(num_epochs * self.steps_per_epoch))
 
+    def epochs(self, step: int) -> float:
+        """Passes over the text after optimizer step `step`, to four places."""
+        return round(step / self.steps_per_epoch, 4)
+
     def describe(self) -> str:
         """The product in words: 32 sequences x 4 accumulation x 1 device = 128 sequences = 16,384 tokens per step."""
         devices = f"{self.devices} device{'s' if self.devices > 1 else ''}"

@@ -8,21 +8,29 @@ damaged later fails its fingerprint, and the search goes on to the checkpoint be
 from __future__ import annotations
 
 import contextlib
+import fnmatch
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, read_json, sync_folder, write_json
+from babyllama import console
+from babyllama.artifacts import MANIFEST_NAME, Manifest, file_facts, read_object, sync_folder, write_json
+from babyllama.artifacts.files import flush_folder
+from babyllama.config import Config
 from babyllama.errors import CheckpointError
-from babyllama.runs import RunPaths
+from babyllama.runs import RunPaths, RunRecord
+from babyllama.runs.run import learned_settings, setting_differences
 from babyllama.training.console import note
 
 STATE_NAME = "babyllama_state.json"
 _PREFIX = "checkpoint-"
 _STAGE = "checkpoint"
+# Whole or sharded (FSDP writes folders); without any of them training cannot go on exactly.
+_PARTS = ("*model*", "optimizer*", "scheduler.pt", "rng_state*.pth", "trainer_state.json", STATE_NAME)
 _SAVING = ".tmp-saving"
 
 
@@ -55,17 +63,38 @@ def checkpoints_by_step(folder: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def seal(path: Path, target: Path, step: int) -> None:
+@dataclass(frozen=True)
+class MadeWith:
+    """What a checkpoint is made with: one of another run, or of other settings, is not gone on from in silence."""
+
+    settings: dict[str, Any]
+    """Every key of the configuration that changes what is learned, flat."""
+    inputs: dict[str, str]
+    """Fingerprints of tokenizer, training text and held-out text."""
+
+    @classmethod
+    def of(cls, config: Config, record: RunRecord) -> MadeWith:
+        """What a checkpoint saved now is made with."""
+        inputs = {name: value for name, value in record.fingerprints.items() if name != "config"}
+        # Through JSON, as it will be read.
+        return cls(json.loads(json.dumps(learned_settings(config))), inputs)
+
+    def differences(self, path: Path) -> list[str]:
+        """How the whole checkpoint `path` was made otherwise: `key: there -> here`."""
+        manifest = Manifest.read(path)
+        assert manifest is not None
+        settings = setting_differences(manifest.settings, self.settings)
+        inputs = setting_differences(
+            {f"{name} text" if name != "tokenizer" else name: value[:19] for name, value in manifest.inputs.items()},
+            {f"{name} text" if name != "tokenizer" else name: value[:19] for name, value in self.inputs.items()},
+        )
+        return settings + inputs
+
+
+def seal(path: Path, target: Path, step: int, made_with: MadeWith) -> None:
     """Write the manifest of the finished folder `path`, flush every file and rename it to `target`."""
-    files = {}
-    for file in _files(path):
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-        files[file.relative_to(path).as_posix()] = {
-            "bytes": file.stat().st_size,
-            "fingerprint": fingerprint_file(file),
-        }
-    Manifest(stage=_STAGE, inputs={}, settings={}, outputs={"step": step, "files": files}).write(path)
+    flush_folder(path)
+    Manifest(_STAGE, made_with.inputs, made_with.settings, {"step": step}, files=file_facts(path)).write(path)
     if target.exists():
         # Only a run that went back to an earlier checkpoint meets its own later one; the new one replaces it.
         shutil.rmtree(target)
@@ -78,16 +107,12 @@ def damage(path: Path) -> str | None:
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != _STAGE:
         return f"it has no readable {MANIFEST_NAME}"
-    for name, facts in manifest.outputs.get("files", {}).items():
-        file = path / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if file.stat().st_size != facts["bytes"]:
-            return f"{name} has {file.stat().st_size:,} bytes instead of {facts['bytes']:,}"
-        if fingerprint_file(file) != facts["fingerprint"]:
-            return f"the content of {name} has changed since it was written"
-    if not (path / STATE_NAME).is_file():
-        return f"{STATE_NAME} is missing"
+    problem = manifest.damage(path)
+    if problem is not None:
+        return problem
+    for pattern in _PARTS:
+        if not any(fnmatch.fnmatch(name, pattern) for name in manifest.files):
+            return f"{pattern} is missing"
     return None
 
 
@@ -115,6 +140,20 @@ def checked(path: Path) -> Path:
             "good one."
         )
     return path
+
+
+def check_made_with(path: Path, made_with: MadeWith, *, force: bool) -> None:
+    """CheckpointError naming how checkpoint `path` was made otherwise than this run; with `force`, a warning."""
+    changed = made_with.differences(path)
+    if not changed:
+        return
+    text = "\n  ".join(changed)
+    if not force:
+        raise CheckpointError(
+            f"checkpoint {path} was made otherwise than this run, and going on from it would give neither:\n  {text}\n"
+            "Resume with the configuration and text it was made with; --force goes on from it all the same."
+        )
+    console.warn(f"--force: going on from {path}, which was made otherwise:\n  {text}")
 
 
 def check_fits(path: Path, model: Any) -> None:
@@ -163,10 +202,6 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 def read_state(path: Path) -> dict[str, Any]:
     """What `write_state` wrote."""
     try:
-        return read_json(path / STATE_NAME)
+        return read_object(path / STATE_NAME)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"checkpoint {path}: {STATE_NAME} cannot be read ({error}).") from error
-
-
-def _files(path: Path) -> Iterator[Path]:
-    return (file for file in sorted(path.rglob("*")) if file.is_file() and file.name != MANIFEST_NAME)

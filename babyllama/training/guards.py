@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ class LossGuard:
     looked at; before a row, an evaluation or a checkpoint the current one is.
     """
 
-    def __init__(self, checkpoints: Path, *, immediate: bool, fp16: bool) -> None:
-        self._checkpoints, self._immediate, self._fp16 = checkpoints, immediate, fp16
+    def __init__(
+        self, checkpoints: Path, *, learning_rate: Callable[[int], float], immediate: bool, fp16: bool
+    ) -> None:
+        """`learning_rate(step)` is the peak groups' rate in optimizer step `step`, counted from 1."""
+        self._checkpoints, self._learning_rate = checkpoints, learning_rate
+        self._immediate, self._fp16 = immediate, fp16
         self.gradient_norm: Any = None
-        self.learning_rate = 0.0
         self._loss: Any = None
-        self._waiting: tuple[int, float, Any, Any] | None = None
+        self._waiting: tuple[int, Any, Any] | None = None
 
     def add(self, loss: torch.Tensor) -> None:
         """One micro-batch's part of the current step's loss."""
@@ -34,7 +38,7 @@ class LossGuard:
         """The step has been taken; raises TrainingError when a finished step was not finite."""
         if self._waiting is not None:
             self._check(*self._waiting)
-        self._waiting = (step, self.learning_rate, self._loss, self.gradient_norm)
+        self._waiting = (step, self._loss, self.gradient_norm)
         self._loss = None
         if now or self._immediate:
             self.check_now()
@@ -53,7 +57,7 @@ class LossGuard:
                 f"fp32, or a lower training.lr. {self._way_back()}"
             )
 
-    def _check(self, step: int, learning_rate: float, loss: Any, norm: Any) -> None:
+    def _check(self, step: int, loss: Any, norm: Any) -> None:
         value = float(loss) if loss is not None else 0.0
         length = float(norm) if norm is not None else 0.0
         # Under fp16 an overflowing gradient is part of the bargain: the step is skipped and the scale halved.
@@ -61,7 +65,7 @@ class LossGuard:
             return
         shown = f"{length:.4g}" if norm is not None else "not measured (optimization.max_grad_norm is 0)"
         raise TrainingError(
-            f"the loss of step {step} is {value} (learning rate {learning_rate:.3g}, gradient norm {shown}). "
+            f"the loss of step {step} is {value} (learning rate {self._learning_rate(step):.3g}, gradient norm {shown}). "
             f"{self._way_back()} Often a lower training.lr, more warmup_steps or optimization.max_grad_norm=1.0 helps."
         )
 

@@ -1,4 +1,8 @@
-"""SIGTERM and Ctrl-C: finish the step, save, leave cleanly; a second Ctrl-C stops at once."""
+"""Signals that ask to stop: finish the step, save, leave cleanly; a second Ctrl-C stops at once.
+
+SIGTERM and Ctrl-C; SIGHUP, which a closed terminal sends (not under nohup), and SIGUSR1, which SLURM sends when asked to
+warn before the time limit.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ from typing import Any
 
 from babyllama.training.console import note
 
+_ASKED_TO_STOP = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+
 
 class TrainingInterrupted(SystemExit):
-    """Training was asked to stop and has saved; leaves the process with 128 + the signal's number (143, 130).
+    """Training was asked to stop and has saved; leaves the process with 128 + the signal's number (143, 130, 129, 138).
 
     A SystemExit, so that nothing between here and the shell mistakes it for an error or goes on to the next stage.
     """
@@ -38,8 +44,10 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._previous[number] = signal.signal(number, self._handle)
+            for number in _ASKED_TO_STOP:
+                # What is ignored from outside, as SIGHUP under nohup, stays ignored.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:

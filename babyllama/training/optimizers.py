@@ -51,6 +51,31 @@ class ParameterGroups:
         return groups
 
 
+Settings = list[dict[str, Any]]
+"""Per parameter group its hyper-parameters: learning rate, weight decay, betas, ..."""
+
+
+def group_settings(optimizer: Any) -> Settings:
+    """The hyper-parameters of every group of a fresh optimizer under its schedule."""
+    return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+
+
+def put_settings(optimizer: Any, scheduler: Any, settings: Settings) -> None:
+    """Give a resumed optimizer the hyper-parameters of the configuration, and the rate its schedule has for this step.
+
+    A checkpoint carries the ones it was made with; what counts is what the configuration says now.
+    """
+    scheduler.base_lrs = [group["initial_lr"] for group in settings]
+    rates = [
+        rate * factor(scheduler.last_epoch)
+        for rate, factor in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+    ]
+    for group, wanted, rate in zip(optimizer.param_groups, settings, rates, strict=True):
+        group.update(wanted)
+        group["lr"] = rate
+    scheduler._last_lr = rates
+
+
 def build_optimizer(model: nn.Module, config: Config) -> Optimizer:
     """The optimizer for `model`. Weight decay is decoupled and applies to matrices only."""
     section = config.optimization

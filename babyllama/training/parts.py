@@ -10,6 +10,7 @@ from babyllama.config import Config
 from babyllama.training.average import WeightAverage
 from babyllama.training.batch_plan import BatchPlan
 from babyllama.training.batches import Blocks
+from babyllama.training.checkpoints import MadeWith
 from babyllama.training.guards import LossGuard
 from babyllama.training.interruption import Interruption
 from babyllama.training.recorder import Recorder
@@ -33,6 +34,7 @@ class RunParts:
     recorder: Recorder
     guard: LossGuard
     interruption: Interruption
+    made_with: MadeWith
     compiled: bool = False
     average: WeightAverage | None = None
     step_tokens: int = 0

@@ -49,8 +49,10 @@ class Recorder:
     def remember(self, loss_sums: list[float]) -> None:
         """Put the running sums of all processes into the state, before a checkpoint."""
         self.state.loss_sums = loss_sums
+        if self.file is not None:
+            self.state.curves[self.file.path.name] = self.file.fingerprint_until(self.state.logged_step)
 
-    def row(self, step: int, epoch: float | None, loss_total: float, logs: dict[str, float]) -> dict[str, Any]:
+    def row(self, step: int, epoch: float, loss_total: float, logs: dict[str, float]) -> dict[str, Any]:
         """Make the row of `step`, keep it for `flush` and return what trackers are told."""
         state = self.state
         loss = loss_total / max(1, step - state.logged_step)
@@ -58,7 +60,7 @@ class Recorder:
         rate = (state.tokens_seen - state.logged_tokens) / seconds if seconds > 0 else 0.0
         self._pending = {
             "step": step,
-            "epoch": epoch or 0.0,
+            "epoch": epoch,
             "tokens_seen": state.tokens_seen,
             "words_seen": state.words_seen,
             "train_loss": loss,

@@ -40,7 +40,7 @@ def training_metrics(
         eval_loss=eval_loss,
         perplexity=None if eval_loss is None else perplexity(eval_loss),
         steps=steps,
-        epochs=steps / plan.steps_per_epoch,
+        epochs=plan.epochs(steps),
         tokens_seen=state.tokens_seen,
         words_seen=state.words_seen,
         training_time=state.seconds,

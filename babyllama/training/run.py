@@ -61,7 +61,11 @@ def train(
         precision=choose_precision(config.training, device),
         devices=join_processes(device),
     )
+    if process_index() == 0:
+        checkpoints.clear_leftovers(paths.checkpoints)
     checkpoint = _checkpoint(paths, resume)
+    if checkpoint is not None:
+        checkpoints.check_made_with(checkpoint, checkpoints.MadeWith.of(config, record), force=force)
     if config.training.gradient_checkpointing:
         # Non-reentrant recomputation is the kind that works with any input and with DistributedDataParallel.
         model.activation_checkpointing_enable({"use_reentrant": False})

@@ -93,7 +93,8 @@ def run_session(job: Job, checkpoint: Path | None, record: RunRecord) -> Trainin
             report_to=report_to,
         )
         step = None if checkpoint is None else checkpoints.step_of(checkpoint)
-        parts = _parts(job, plan, schedule, checkpoint, step, interruption)
+        made_with = checkpoints.MadeWith.of(config, record)
+        parts = _parts(job, plan, schedule, checkpoint, step, interruption, made_with)
         parts.compiled = decisions.compile
         # An evaluation that was put off comes before anything else.
         arguments.eval_on_start = parts.state.evaluation_due
@@ -144,6 +145,7 @@ def _parts(
     checkpoint: Path | None,
     step: int | None,
     interruption: Interruption,
+    made_with: checkpoints.MadeWith,
 ) -> RunParts:
     state = RunState() if checkpoint is None else RunState.restored(checkpoints.read_state(checkpoint))
     clock = Clock(state)
@@ -151,7 +153,9 @@ def _parts(
     recorder = Recorder(
         state,
         clock,
-        file=RowsFile(job.paths.losses, resume_step=step) if main else None,
+        file=RowsFile(job.paths.losses, resume_step=step, fingerprint=state.curves.get(job.paths.losses.name))
+        if main
+        else None,
         progress=Progress(schedule.total_steps, step or 0, console.is_quiet()) if main else None,
         total_steps=schedule.total_steps,
         device=job.device,
@@ -171,8 +175,14 @@ def _parts(
         state=state,
         clock=clock,
         recorder=recorder,
-        guard=LossGuard(job.paths.checkpoints, immediate=job.device.type == "cpu", fp16=job.precision.name == "fp16"),
+        guard=LossGuard(
+            job.paths.checkpoints,
+            learning_rate=lambda step: job.config.training.lr * schedule(step - 1),
+            immediate=job.device.type == "cpu",
+            fp16=job.precision.name == "fp16",
+        ),
         interruption=interruption,
+        made_with=made_with,
     )
 
 

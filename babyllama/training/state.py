@@ -31,6 +31,8 @@ class RunState:
     last_eval_loss: float | None = None
     best_eval_loss: float | None = None
     best_step: int | None = None
+    curves: dict[str, str] = field(default_factory=dict)
+    """Name of each CSV file of the run -> fingerprint of its rows up to the checkpoint."""
     evaluation_due: bool = False
     """The evaluation of the last step was put off because the run was asked to stop."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from babyllama.training import checkpoints
 from babyllama.training.batches import evaluation_batches, training_loader
 from babyllama.training.callbacks import StepControl
 from babyllama.training.console import perplexity
-from babyllama.training.optimizers import build_optimizer
+from babyllama.training.optimizers import build_optimizer, group_settings, put_settings
 from babyllama.training.parts import RunParts
 from babyllama.training.saving import WRITE_FAILURES
 
@@ -112,17 +113,17 @@ class LanguageModelTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The learning-rate schedule of the `optimization` section."""
         if self.lr_scheduler is None:
+            schedule = self.parts.schedule
+            # A plain function: of a callable object, the state of a checkpoint would overwrite the attributes.
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                self.optimizer if optimizer is None else optimizer, self.parts.schedule
+                self.optimizer if optimizer is None else optimizer, lambda step: schedule(step)
             )
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
     def _get_learning_rate(self) -> float:
         # The AdamW groups', which every optimizer has; Muon's matrices follow the same schedule from another peak.
-        rate = next(group["lr"] for group in self.optimizer.param_groups if "betas" in group)
-        self.parts.guard.learning_rate = rate
-        return rate
+        return next(group["lr"] for group in self.optimizer.param_groups if "betas" in group)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Evaluation and records
@@ -197,7 +198,9 @@ class LanguageModelTrainer(Trainer):
             mean = sum(sums) / len(sums)
             if self.accelerator.scaler is not None:
                 self.parts.guard.check_scale(self.state.global_step, self.accelerator.scaler.get_scale())
-            logs = self.parts.recorder.row(self.state.global_step, self.state.epoch, mean, logs)
+            logs = self.parts.recorder.row(
+                self.state.global_step, self.parts.plan.epochs(self.state.global_step), mean, logs
+            )
         super().log(logs)
 
     def _loss_sums(self) -> list[float]:
@@ -246,7 +249,7 @@ class LanguageModelTrainer(Trainer):
                 checkpoints.write_state(whole, parts.state.saved())
                 if parts.average is not None:
                     parts.average.save(whole)
-                checkpoints.seal(whole, checkpoints.checkpoint_path(folder, step), step)
+                checkpoints.seal(whole, checkpoints.checkpoint_path(folder, step), step, parts.made_with)
                 checkpoints.clear_leftovers(folder)
                 checkpoints.prune(folder, parts.config.training.save_total_limit)
         except WRITE_FAILURES as error:
@@ -261,6 +264,9 @@ class LanguageModelTrainer(Trainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        wanted = group_settings(self.optimizer)
         try:
             super()._load_optimizer_and_scheduler(checkpoint)
         except (KeyError, ValueError) as error:
@@ -268,6 +274,21 @@ class LanguageModelTrainer(Trainer):
                 f"checkpoint {checkpoint} has the state of another optimizer ({error}); resume with the configuration "
                 "it was made with."
             ) from error
+        except UNREADABLE as error:
+            raise CheckpointError(_unreadable(checkpoint, "optimizer or scheduler", error)) from error
+        put_settings(self.optimizer, self.lr_scheduler, wanted)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        try:
+            super()._load_rng_state(checkpoint)
+        except (*UNREADABLE, KeyError, ValueError) as error:
+            raise CheckpointError(_unreadable(checkpoint, "random", error)) from error
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        try:
+            super()._load_scaler(checkpoint)
+        except (*UNREADABLE, KeyError, ValueError) as error:
+            raise CheckpointError(_unreadable(checkpoint, "loss-scale", error)) from error
 
     def gathered_weights(self) -> dict[str, Any] | None:
         """The whole state dict where FSDP has spread it over the processes (all of them must ask), None elsewhere."""
@@ -278,6 +299,18 @@ class LanguageModelTrainer(Trainer):
             model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
             os.makedirs(output_dir, exist_ok=True)
             model.save_pretrained(output_dir, state_dict=state_dict)
+
+
+UNREADABLE = (pickle.UnpicklingError, EOFError, RuntimeError, TypeError, AttributeError, ImportError)
+"""What torch raises for a file that is not of its own making; it never runs code from one (weights_only)."""
+
+
+def _unreadable(checkpoint: str | None, what: str, error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (
+        f"checkpoint {checkpoint}: its {what} state cannot be read ({reason}). Resume from another checkpoint, or train "
+        "anew with --overwrite."
+    )
 
 
 def _not_written(folder: Path, step: int, error: Exception) -> str:

@@ -46,10 +46,15 @@ def say(text: str) -> None:
         _write(text)
 
 
+def announce(text: str) -> None:
+    """One note on standard error, also when quiet: what a user must know to go on."""
+    if process_index() == 0:
+        _write(text)
+
+
 def warn(text: str) -> None:
     """One warning on standard error, also when quiet: what it tells changes what the numbers mean."""
-    if process_index() == 0:
-        _write(f"warning: {text}")
+    announce(f"warning: {text}")
 
 
 def _write(text: str) -> None:
@@ -109,14 +114,23 @@ def progress(title: str, total: float | None = None, done: float = 0) -> Iterato
 
 def _new_display() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rest(TimeRemainingColumn):
+        """What the bar's owner says stands behind it, else the time that is left."""
+
+        max_refresh = 0.0
+
+        def render(self, task: Task) -> Text:
+            said = task.fields.get("text")
+            return Text(said, no_wrap=True, overflow="ellipsis") if said else super().render(task)
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TaskProgressColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[text]}", markup=False),
+        Rest(compact=True),
         console=Console(file=sys.stderr, highlight=False),
         transient=True,
     )

@@ -16,7 +16,7 @@ from babyllama import console
 from babyllama.artifacts import atomic_file, fingerprint_value, write_text
 from babyllama.config import Config
 from babyllama.config.rendering import resolved_yaml
-from babyllama.device import choose_device, choose_precision, describe_device, set_threads
+from babyllama.device import choose_device, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
 from babyllama.runs import Ownership, Run, RunPaths, RunRecord, check_folder, is_finished_with, owned, read_run, run_of
@@ -169,10 +169,11 @@ def _train(
     from babyllama.architectures import build_model
     from babyllama.tokenizer import load_tokenizer, special_ids
     from babyllama.training import check_training, train
+    from babyllama.training.machine import Machine
 
     threads = set_threads(config.training.threads)
-    device = choose_device(config.training.device)
-    precision = choose_precision(config.training, device)
+    machine = Machine.find(config.training)
+    device, precision = machine.device, machine.precision
     tokenizer = load_tokenizer(inputs.tokenizer_path)
     model = build_model(
         config.model,
@@ -207,6 +208,7 @@ def _train(
         eval_dataset=inputs.eval,
         paths=run.paths,
         record=record,
+        machine=machine,
         resume=resume,
         force=force,
     )

@@ -18,8 +18,8 @@ from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, DataError, TokenizerError
 from babyllama.runs import run_of
-from babyllama.training.batch_plan import batch_plan
-from babyllama.training.schedule import Schedule
+from babyllama.training.data.batch_plan import batch_plan
+from babyllama.training.optim.schedule import Schedule
 
 _SAMPLE_BYTES = 1_000_000
 _BYTES_PER_TOKEN = 3.9

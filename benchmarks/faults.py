@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
 
 from stage_faults import STAGES, kill_stage
 from training_faults import record, run_jobs, weights

@@ -23,8 +23,14 @@ PROTOCOLS: Registry[Any] = Registry("protocol", error=EvaluationError)
 TASKS: Registry[Any] = Registry("task", error=EvaluationError)
 """A name in `evaluation.tasks` -> a `babyllama.evaluation.tasks.Task`."""
 
-OBJECTIVES: Registry[Any] = Registry("objective", error=ConfigError)
+OBJECTIVES: Registry[Any] = Registry(
+    "objective", {"causal": "babyllama.training.objectives.causal:Causal"}, error=ConfigError
+)
 """`training.objective` -> a `babyllama.training.objectives.Objective`."""
 
-OPTIMIZERS: Registry[Any] = Registry("optimizer", error=ConfigError)
-"""`optimization.optimizer` -> a function that builds one."""
+OPTIMIZERS: Registry[Any] = Registry(
+    "optimizer",
+    {"adamw": "babyllama.training.optim.adamw:build_adamw", "muon": "babyllama.training.optim.muon:build_muon"},
+    error=ConfigError,
+)
+"""`optimization.optimizer` -> a function of (model, configuration) that builds one."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from babyllama.training.checkpoints import newest_checkpoint
     from babyllama.training.checks import check_training
-    from babyllama.training.interruption import TrainingInterrupted
-    from babyllama.training.run import train
+    from babyllama.training.hooks.interruption import TrainingInterrupted
+    from babyllama.training.saving.checkpoints import newest_checkpoint
+    from babyllama.training.session import train
 
 __all__ = ["TrainingInterrupted", "check_training", "newest_checkpoint", "train"]
 
 _HOMES = {
-    "train": "run",
+    "train": "session",
     "check_training": "checks",
-    "newest_checkpoint": "checkpoints",
-    "TrainingInterrupted": "interruption",
+    "newest_checkpoint": "saving.checkpoints",
+    "TrainingInterrupted": "hooks.interruption",
 }
 
 

@@ -1,7 +1,9 @@
-"""Configuration -> the Trainer's arguments."""
+"""Configuration -> the Trainer's arguments, and its silence."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import torch
 from transformers import TrainingArguments
 
 from babyllama.config import Config
-from babyllama.device import Precision
-from babyllama.training.batch_plan import BatchPlan
+from babyllama.training.data.batch_plan import BatchPlan
+from babyllama.training.machine import Machine
 
 
 class SingleDeviceArguments(TrainingArguments):
@@ -30,13 +32,12 @@ def training_arguments(
     config: Config,
     *,
     output_dir: Path,
-    device: torch.device,
-    precision: Precision,
+    machine: Machine,
     plan: BatchPlan,
     report_to: list[str],
 ) -> TrainingArguments:
     """The Trainer's view of the run. When to log, evaluate and save is StepControl's business."""
-    training, section = config.training, config.optimization
+    training, section, device = config.training, config.optimization, machine.device
     values: dict[str, Any] = {
         "output_dir": str(output_dir),
         "per_device_train_batch_size": plan.micro_batch,
@@ -46,8 +47,8 @@ def training_arguments(
         "max_steps": training.max_steps if training.max_steps is not None else -1,
         "learning_rate": training.lr,
         "max_grad_norm": section.max_grad_norm,
-        "bf16": precision.name == "bf16",
-        "fp16": precision.name == "fp16",
+        "bf16": machine.precision.name == "bf16",
+        "fp16": machine.precision.name == "fp16",
         "seed": training.seed,
         "use_cpu": device.type == "cpu",
         "logging_strategy": "no",
@@ -76,3 +77,20 @@ def training_arguments(
         torch.cuda.set_device(device)
         arguments.__dict__["_setup_devices"] = device
     return arguments
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep transformers' own notes off the console; ours say what matters."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from babyllama.config import Config
-from babyllama.device import choose_device
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.processes import process_count
-from babyllama.training import checkpoints, micro_batch
-from babyllama.training.batch_plan import batch_plan
-from babyllama.training.batches import Blocks
-from babyllama.training.minimal_pairs import curve_pairs
+from babyllama.training import micro_batch
+from babyllama.training.data.batch_plan import batch_plan
+from babyllama.training.data.batches import Blocks
+from babyllama.training.hooks.curve import curve_pairs
+from babyllama.training.hooks.trackers import tracker_names
+from babyllama.training.saving import checkpoints
+from babyllama.training.saving.checkpoints import Resume
 from babyllama.training.sharding import refuse_untested_sharding
-from babyllama.training.trackers import tracker_names
-
-Resume = Literal["newest"] | str | Path | None
 
 
 def check_training(
@@ -39,7 +37,6 @@ def check_training(
         raise ConfigError(
             "training.keep_best = true needs held-out text to tell which model is best: set data.eval_path."
         )
-    choose_device(training.device)
     for key, blocks in (("data.train_path", train_dataset), ("data.eval_path", eval_dataset)):
         if blocks is None:
             continue

@@ -9,9 +9,12 @@ from typing import Any
 
 import torch
 
+from babyllama import console
 from babyllama.config import Config
-from babyllama.training.batch_plan import BatchPlan
-from babyllama.training.console import duration, note
+from babyllama.text import duration
+from babyllama.training.data.batch_plan import BatchPlan
+from babyllama.training.machine import Machine
+from babyllama.training.objectives.base import Objective
 
 _COST_SECONDS = {"cpu": 60.0, "cuda": 45.0}
 """Usual compile time of one block and the loss, forward and backward."""
@@ -28,37 +31,39 @@ def missing_compiler(device: torch.device) -> str | None:
     return None
 
 
-def wanted(model: Any, config: Config, plan: BatchPlan, device: torch.device, total_steps: int) -> bool:
+def wanted(
+    model: Any, config: Config, objective: Objective, plan: BatchPlan, machine: Machine, total_steps: int
+) -> bool:
     """Whether to compile: as configured, or for `auto` when the run is long enough to pay the compile time back."""
-    asked = config.training.torch_compile
+    asked, device = config.training.torch_compile, machine.device
     if asked is False:
         return False
     reason = missing_compiler(device)
     if reason is not None:
         if asked is True:
-            note(f"warning: training.torch_compile is on, but {reason}: training without it")
+            console.warn(f"training.torch_compile is on, but {reason}: training without it")
         return False
     if asked is True:
         return True
-    step = micro_batch_seconds(model, plan, device) * plan.accumulation
+    step = micro_batch_seconds(model, objective, plan, device) * plan.accumulation
     saved, cost = _GAIN * step * total_steps, _COST_SECONDS.get(device.type, 60.0)
     compiles = saved > 2 * cost
-    note(
+    console.say(
         f"torch_compile auto: {'on' if compiles else 'off'} (about {duration(saved)} to gain in a run of "
         f"{duration(step * total_steps)}, {duration(cost)} to compile)"
     )
     return compiles
 
 
-def micro_batch_seconds(model: Any, plan: BatchPlan, device: torch.device) -> float:
+def micro_batch_seconds(model: Any, objective: Objective, plan: BatchPlan, device: torch.device) -> float:
     """Seconds of one forward and backward pass in fp32, after one to warm up; weights and random state stay as they are."""
     model.to(device)
-    ids = torch.full((plan.micro_batch, plan.seq_length), 3, device=device)
     seconds = 0.0
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        batch = objective.example(plan.micro_batch, plan.seq_length, model.config.vocab_size, device)
         for _ in range(2):
             began = time.perf_counter()
-            model(input_ids=ids, labels=ids)["objective"].backward()
+            model(**batch)["objective"].backward()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - began

@@ -9,7 +9,7 @@ import torch
 
 from babyllama.config import Config
 from babyllama.errors import TrainingError
-from babyllama.training.batch_plan import BatchPlan
+from babyllama.training.data.batch_plan import BatchPlan
 
 
 def peak_memory_bytes(device: torch.device) -> int:

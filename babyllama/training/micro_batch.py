@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from babyllama.config import Config
-from babyllama.device import Precision
 from babyllama.errors import ConfigError, TrainingError
+from babyllama.training.machine import Machine
+from babyllama.training.objectives.base import Objective
 
 _CPU_TOKENS = 8192
 """A CPU gains nothing from more tokens per forward pass than keep its cores busy."""
@@ -54,12 +55,13 @@ def largest_that_fits(sizes: list[int], fits: Callable[[int], bool]) -> int:
     )
 
 
-def choose(model: Any, config: Config, devices: int, device: torch.device, precision: Precision) -> int:
+def choose(model: Any, config: Config, objective: Objective, machine: Machine) -> int:
     """The micro-batch for this machine; on a GPU by trying, on a CPU by the memory that is free.
 
-    `model` must be under `training_forward`. Weights and random state are as before afterwards.
+    `model` must be under `training_network`. Weights and random state are as before afterwards.
     """
     length = config.data.seq_length
+    device, devices = machine.device, machine.devices
     possible = sizes(config, devices)
     if device.type != "cuda":
         room = _available_memory() // 2
@@ -68,7 +70,7 @@ def choose(model: Any, config: Config, devices: int, device: torch.device, preci
         return largest_that_fits(possible, lambda size: size * per_sequence <= room or size == 1)
     model.to(device)
     with torch.random.fork_rng(devices=[device]):
-        chosen = largest_that_fits(possible, lambda size: _runs(model, size, length, device, precision))
+        chosen = largest_that_fits(possible, lambda size: _runs(model, objective, size, length, machine))
     if devices > 1 and torch.distributed.is_initialized():
         smallest = torch.tensor([chosen], device=device)
         torch.distributed.all_reduce(smallest, op=torch.distributed.ReduceOp.MIN)
@@ -76,19 +78,20 @@ def choose(model: Any, config: Config, devices: int, device: torch.device, preci
     return chosen
 
 
-def _runs(model: Any, size: int, length: int, device: torch.device, precision: Precision) -> bool:
+def _runs(model: Any, objective: Objective, size: int, length: int, machine: Machine) -> bool:
     """Does one forward and backward pass of `size` sequences fit beside gradients and optimizer state?"""
+    device = machine.device
     free, _ = torch.cuda.mem_get_info(device)
     # Two fp32 moments per weight come with the first optimizer step.
     state = 8 * sum(parameter.numel() for parameter in model.parameters())
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    ids = torch.randint(3, model.config.vocab_size, (size, length), device=device)
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision.name)
+    kind = machine.autocast_dtype
     model.train()
     try:
         with torch.autocast("cuda", dtype=kind, enabled=kind is not None):
-            model(input_ids=ids, labels=ids)["objective"].backward()
+            batch = objective.example(size, length, model.config.vocab_size, device)
+            model(**batch)["objective"].backward()
         used = torch.cuda.max_memory_allocated(device) - before
         return used + state <= _FREE_SHARE * free
     except torch.OutOfMemoryError:

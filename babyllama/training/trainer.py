@@ -1,77 +1,157 @@
 """The Hugging Face Trainer with BabyLlama's data order, loss, evaluation, checkpoints and records.
 
-The loop, accumulation, clipping, mixed precision and every distributed mode are the Trainer's and accelerate's.
+The loop, accumulation, clipping, mixed precision and every distributed mode are the Trainer's and accelerate's. What is
+overridden of it stands in `OVERRIDES`, each with its reason; a test fails when transformers changes one of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
-from babyllama.errors import CheckpointError, TrainingError
-from babyllama.training import checkpoints
-from babyllama.training.batches import evaluation_batches, training_loader
-from babyllama.training.callbacks import StepControl
-from babyllama.training.console import perplexity
-from babyllama.training.optimizers import build_optimizer, group_settings, put_settings
-from babyllama.training.parts import RunParts
-from babyllama.training.saving import WRITE_FAILURES
+from babyllama import console
+from babyllama.config import Config
+from babyllama.config.tables import OPTIMIZERS
+from babyllama.text import perplexity
+from babyllama.training.data.batch_plan import BatchPlan
+from babyllama.training.data.batches import Blocks, evaluation_batches, training_loader
+from babyllama.training.hooks.base import Hook
+from babyllama.training.hooks.journal import Journal
+from babyllama.training.hooks.step_control import StepControl
+from babyllama.training.objectives.base import TARGETS, Objective, Sums
+from babyllama.training.optim.schedule import Schedule
+from babyllama.training.saving import checkpoints
+from babyllama.training.saving.checkpointing import CheckpointingTrainer
+from babyllama.training.saving.saver import Saver
+
+OVERRIDES = {
+    "get_train_dataloader": "our sampler decides which blocks make up a step, on every device",
+    "get_batch_samples": "the objective's counts, not labels, say how many targets a step has",
+    "compute_loss": "loss sums over the step's targets; the Trainer would average micro-batches",
+    "training_step": "records the plain cross-entropy, not the objective with its smoothing",
+    "_clip_grad_norm": "the guard against losses that are no number looks at the norm",
+    "create_optimizer": "the optimizer of the `optimization` section",
+    "create_scheduler": "the schedule of the `optimization` section",
+    "_get_learning_rate": "Muon's matrices have another peak; the reported rate is AdamW's",
+    "evaluate": "the mean over target tokens of a fixed sample, all devices together, of the shipped weights",
+    "_evaluate": "an evaluation that was put off by a stop is done first on resume",
+    "log": "a training log becomes a row of losses.csv, exact across a resume",
+    "_maybe_log_save_evaluate": "the training clock stands still meanwhile; the row is written before the checkpoint",
+    "_get_output_dir": "a checkpoint is put together under a hidden name",
+    "_save_checkpoint": "a checkpoint is whole or absent, sealed, and holds our state",
+    "_save": "weights and configuration only; the tokenizer lies in the run folder",
+    "_load_from_checkpoint": "weights that do not fit are one clear line",
+    "_load_optimizer_and_scheduler": "the configuration's hyper-parameters count, not the checkpoint's",
+    "_load_rng_state": "a file that cannot be read is one clear line",
+    "_load_scaler": "a file that cannot be read is one clear line",
+}
+"""Method of `transformers.Trainer` -> why ours is another."""
 
 
-class LanguageModelTrainer(Trainer):
-    """Trains a causal model whose forward is `training_forward` on packed blocks."""
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out blocks that are evaluated on."""
+
+    blocks: Blocks
+    indices: list[int]
+
+
+class LanguageModelTrainer(CheckpointingTrainer):
+    """Trains a causal model under `training_network` on packed blocks."""
 
     loss_is_scaled_for_ga = True
     optimizer: Any
     lr_scheduler: Any
     control: Any
 
-    def __init__(self, model: Any, args: TrainingArguments, parts: RunParts, callbacks: list[Any]) -> None:
-        self.parts = parts
-        self._saving = False
-        super().__init__(model=model, args=args, callbacks=[StepControl(parts), *callbacks])
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments,
+        *,
+        config: Config,
+        objective: Objective,
+        plan: BatchPlan,
+        schedule: Schedule,
+        blocks: Blocks,
+        held_out: HeldOut | None,
+        journal: Journal,
+        saver: Saver,
+        hooks: Sequence[Hook] = (),
+        compiled: bool = False,
+    ) -> None:
+        self.config, self.objective, self.plan, self.schedule = config, objective, plan, schedule
+        self.blocks, self.held_out, self.journal, self.saver = blocks, held_out, journal, saver
+        super().__init__(model=model, args=args, callbacks=[StepControl(self, hooks, compiled=compiled)])
         self.remove_callback(PrinterCallback)
         # Our forward takes the loss sums apart itself, whatever the family's signature says.
         self.model_accepts_loss_kwargs = True
         self._plain_loss = torch.zeros(())
+        self._part_sums: list[torch.Tensor] = []
+
+    def run(self, checkpoint: Path | None) -> None:
+        """Train from `checkpoint` (or the start) to the end, or to the interruption."""
+        step = None if checkpoint is None else checkpoints.step_of(checkpoint)
+        if checkpoint is not None and step is not None and step >= self.schedule.total_steps:
+            # All steps were taken before the kill; only the writing of final/ is left.
+            self._load_from_checkpoint(str(checkpoint))
+            self.state.global_step = step
+            console.say(f"{checkpoint} is the end of the run: nothing left to train")
+            self.journal.recorder.start(step)
+            if self.journal.state.evaluation_due:
+                self.accelerator.prepare_model(self.model, evaluation_mode=True)
+                self._evaluate(None, None)
+            return
+        if checkpoint is not None:
+            console.say(f"resuming after step {step} from {checkpoint}")
+        display = self.journal.recorder.display
+        with display.shown() if display is not None else contextlib.nullcontext():
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+    @property
+    def is_over(self) -> bool:
+        """Have all steps been taken, and is no evaluation owed?"""
+        return self.state.global_step >= self.schedule.total_steps and not self.journal.state.evaluation_due
 
     # -----------------------------------------------------------------------------------------------------------------
     # Data
 
     def get_train_dataloader(self) -> Any:
         """Micro-batches of this process; sharded by our own sampler, so accelerate has nothing to add."""
-        training = self.parts.config.training
         return training_loader(
-            self.parts.train_blocks,
-            self.parts.plan,
-            seed=training.seed,
+            self.blocks,
+            self.plan,
+            self.objective.collator(training=True),
+            seed=self.config.training.seed,
             rank=self.args.process_index,
-            document_attention=self.parts.config.data.document_attention,
-            workers=training.dataloader_num_workers,
+            workers=self.config.training.dataloader_num_workers,
             pin_memory=self.args.device.type == "cuda",
         )
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list, Any]:
         """The micro-batches of one optimizer step, and its number of target tokens over all devices."""
         batches = list(itertools.islice(epoch_iterator, num_batches))
-        counts = [sum(batch.pop(name) for batch in batches) for name in ("targets", "tokens", "words")]
-        interrupted = self.parts.interruption.requested
+        counts: dict[str, int] = {}
+        for batch in batches:
+            for name, count in batch.pop("counts").items():
+                counts[name] = counts.get(name, 0) + count
+        interruption = self.journal.interruption
+        interrupted = interruption.requested
         if self.args.world_size > 1:
             # One small collective per step: the counts, and whether any process was asked to stop.
-            local = torch.tensor([[*counts, int(interrupted)]], dtype=torch.int64, device=self.args.device)
-            *counts, flags = self.accelerator.gather(local).sum(0).tolist()
-            interrupted = flags > 0
-        self.parts.interruption.agreed = interrupted
-        targets, self.parts.step_tokens, self.parts.step_words = counts
-        return batches, max(1, targets)
+            local = torch.tensor([[*counts.values(), int(interrupted)]], dtype=torch.int64, device=self.args.device)
+            *sums, flags = self.accelerator.gather(local).sum(0).tolist()
+            counts, interrupted = dict(zip(counts, sums, strict=True)), flags > 0
+        interruption.agreed = interrupted
+        self.journal.begin_step(counts)
+        return batches, max(1, counts.get(TARGETS, 0))
 
     # -----------------------------------------------------------------------------------------------------------------
     # Loss
@@ -83,22 +163,23 @@ class LanguageModelTrainer(Trainer):
 
         DistributedDataParallel averages gradients over devices, so each device's share counts `world_size` times.
         """
-        sums = model(**inputs)
+        sums: Sums = model(**inputs)
         share = self.args.world_size / num_items_in_batch
         self._plain_loss = sums["cross_entropy"].detach() * share
+        self._part_sums = [sums[name].detach() for name in self.objective.parts]
         loss = sums["objective"] * share
         return (loss, sums) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Forward and backward of one micro-batch; returns its part of the plain cross-entropy, which is what is logged."""
         super().training_step(*args, **kwargs)
-        self.parts.guard.add(self._plain_loss)
-        self.parts.recorder.add_loss(self._plain_loss)
+        self.journal.guard.add(self._plain_loss)
+        self.journal.recorder.add_loss(self._plain_loss, self._part_sums)
         return self._plain_loss
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
-        self.parts.guard.gradient_norm = norm
+        self.journal.guard.gradient_norm = norm
         return norm
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -107,13 +188,15 @@ class LanguageModelTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The optimizer of the `optimization` section."""
         if self.optimizer is None:
-            self.optimizer = build_optimizer(self.model if model is None else model, self.parts.config)
+            self.optimizer = OPTIMIZERS.get(self.config.optimization.optimizer)(
+                self.model if model is None else model, self.config
+            )
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The learning-rate schedule of the `optimization` section."""
         if self.lr_scheduler is None:
-            schedule = self.parts.schedule
+            schedule = self.schedule
             # A plain function: of a callable object, the state of a checkpoint would overwrite the attributes.
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
                 self.optimizer if optimizer is None else optimizer, lambda step: schedule(step)
@@ -130,29 +213,24 @@ class LanguageModelTrainer(Trainer):
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict:
         """Mean cross-entropy per target token over the fixed held-out sample, all devices together."""
-        parts = self.parts
-        if parts.eval_blocks is None:
+        if self.held_out is None or self._defer_evaluation():
             return {}
         batches = evaluation_batches(
-            parts.eval_blocks,
-            parts.eval_indices,
-            micro_batch=parts.plan.micro_batch,
+            self.held_out.blocks,
+            self.held_out.indices,
+            self.objective.collator(training=False),
+            micro_batch=self.plan.micro_batch,
             rank=self.args.process_index,
             devices=self.args.world_size,
-            document_attention=parts.config.data.document_attention,
         )
-        if self._defer_evaluation():
-            return {}
         total, targets = 0.0, 0
         model = self.model
         model.eval()
-        shipped = parts.average.applied(model) if parts.average is not None else contextlib.nullcontext()
-        with shipped, torch.no_grad():
+        with self.saver.shipped(model), torch.no_grad():
             for batch in batches:
-                targets += batch.pop("targets")
-                batch.pop("tokens"), batch.pop("words")
+                targets += batch.pop("counts")[TARGETS]
                 total += float(model(**self._prepare_inputs(batch))["cross_entropy"])
-                if self.args.world_size == 1 and parts.interruption.requested:
+                if self.args.world_size == 1 and self.journal.interruption.requested:
                     break
         model.train()
         if self._defer_evaluation():
@@ -168,45 +246,31 @@ class LanguageModelTrainer(Trainer):
 
     def _defer_evaluation(self) -> bool:
         """Whoever asked the run to stop does not wait for an evaluation: it is owed, and done first on resume."""
-        parts = self.parts
-        alone = self.args.world_size == 1 and parts.interruption.requested
-        if not (parts.interruption.agreed or alone):
+        if not self.journal.asked_to_stop(self.args.world_size):
             return False
-        parts.state.evaluation_due = True
+        self.journal.state.evaluation_due = True
         self.control.should_evaluate = False
         self.control.should_save = self.control.should_training_stop = True
         return True
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        owed = self.parts.state.evaluation_due
-        self.parts.state.evaluation_due = False
+        state = self.journal.state
+        owed, state.evaluation_due = state.evaluation_due, False
         metrics = super()._evaluate(*args, **kwargs)
-        if owed and not self.parts.state.evaluation_due:
-            self.parts.recorder.flush()
+        if owed and not state.evaluation_due:
+            self.journal.recorder.flush()
         return metrics
-
-    def pay_evaluation(self) -> None:
-        """Do the evaluation that a stopped run still owes, outside of training."""
-        self.accelerator.prepare_model(self.model, evaluation_mode=True)
-        self._evaluate(None, None)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Make a row of losses.csv of a training log, then tell the trackers."""
         if "loss" in logs:
-            # Our own sum: unlike the Trainer's, it goes on across a resume.
-            sums = self._loss_sums()
-            mean = sum(sums) / len(sums)
+            step = self.state.global_step
+            # Our own sums: unlike the Trainer's, they go on across a resume.
+            sums = self._running_sums()
             if self.accelerator.scaler is not None:
-                self.parts.guard.check_scale(self.state.global_step, self.accelerator.scaler.get_scale())
-            logs = self.parts.recorder.row(
-                self.state.global_step, self.parts.plan.epochs(self.state.global_step), mean, logs
-            )
+                self.journal.guard.check_scale(step, self.accelerator.scaler.get_scale())
+            logs = self.journal.recorder.row(step, self.plan.epochs(step), sums, logs)
         super().log(logs)
-
-    def _loss_sums(self) -> list[float]:
-        """The running sum of every process; all of them must ask."""
-        own = self.parts.recorder.loss_sum.reshape(1)
-        return (self.accelerator.gather(own) if self.args.world_size > 1 else own).tolist()
 
     def tell(self, values: dict[str, float]) -> None:
         """Report `values` to the trackers from inside a step, without taking the place of the step's own log."""
@@ -215,108 +279,7 @@ class LanguageModelTrainer(Trainer):
         self.control.should_log = due
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
-        self.parts.clock.training(False)
+        self.journal.clock.training(False)
         super()._maybe_log_save_evaluate(*args, **kwargs)
-        self.parts.recorder.flush()
-        self.parts.clock.training(True)
-
-    # -----------------------------------------------------------------------------------------------------------------
-    # Checkpoints
-
-    def _get_output_dir(self, trial: Any) -> str:
-        folder = self.parts.checkpoints
-        return str(checkpoints.saving_folder(folder) if self._saving else folder)
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Put the checkpoint together under a hidden name, then rename it; see babyllama.training.checkpoints."""
-        parts, step = self.parts, self.state.global_step
-        parts.guard.check_now()
-        parts.recorder.flush()
-        parts.clock.tick()
-        parts.recorder.remember(self._loss_sums())
-        # losses.csv is the record; the Trainer's own history would grow with every step and every checkpoint.
-        self.state.log_history = self.state.log_history[-1:]
-        folder = parts.checkpoints
-        if self.args.should_save:
-            checkpoints.clear_leftovers(folder)
-        self.accelerator.wait_for_everyone()
-        self._saving = True
-        try:
-            super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
-            if self.args.should_save:
-                whole = checkpoints.checkpoint_path(checkpoints.saving_folder(folder), step)
-                checkpoints.write_state(whole, parts.state.saved())
-                if parts.average is not None:
-                    parts.average.save(whole)
-                checkpoints.seal(whole, checkpoints.checkpoint_path(folder, step), step, parts.made_with)
-                checkpoints.clear_leftovers(folder)
-                checkpoints.prune(folder, parts.config.training.save_total_limit)
-        except WRITE_FAILURES as error:
-            checkpoints.clear_leftovers(folder)
-            raise TrainingError(_not_written(folder, step, error)) from error
-        finally:
-            self._saving = False
-        self.accelerator.wait_for_everyone()
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        checkpoints.check_fits(Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model))
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is None:
-            return
-        wanted = group_settings(self.optimizer)
-        try:
-            super()._load_optimizer_and_scheduler(checkpoint)
-        except (KeyError, ValueError) as error:
-            raise CheckpointError(
-                f"checkpoint {checkpoint} has the state of another optimizer ({error}); resume with the configuration "
-                "it was made with."
-            ) from error
-        except UNREADABLE as error:
-            raise CheckpointError(_unreadable(checkpoint, "optimizer or scheduler", error)) from error
-        put_settings(self.optimizer, self.lr_scheduler, wanted)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        try:
-            super()._load_rng_state(checkpoint)
-        except (*UNREADABLE, KeyError, ValueError) as error:
-            raise CheckpointError(_unreadable(checkpoint, "random", error)) from error
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        try:
-            super()._load_scaler(checkpoint)
-        except (*UNREADABLE, KeyError, ValueError) as error:
-            raise CheckpointError(_unreadable(checkpoint, "loss-scale", error)) from error
-
-    def gathered_weights(self) -> dict[str, Any] | None:
-        """The whole state dict where FSDP has spread it over the processes (all of them must ask), None elsewhere."""
-        return self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
-
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        if self.args.should_save and output_dir is not None:
-            model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
-            os.makedirs(output_dir, exist_ok=True)
-            model.save_pretrained(output_dir, state_dict=state_dict)
-
-
-UNREADABLE = (pickle.UnpicklingError, EOFError, RuntimeError, TypeError, AttributeError, ImportError)
-"""What torch raises for a file that is not of its own making; it never runs code from one (weights_only)."""
-
-
-def _unreadable(checkpoint: str | None, what: str, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return (
-        f"checkpoint {checkpoint}: its {what} state cannot be read ({reason}). Resume from another checkpoint, or train "
-        "anew with --overwrite."
-    )
-
-
-def _not_written(folder: Path, step: int, error: Exception) -> str:
-    whole = checkpoints.checkpoints_by_step(folder)
-    kept = f"the checkpoint of step {whole[-1][0]} is kept" if whole else "there is no earlier checkpoint"
-    return (
-        f"the checkpoint of step {step} could not be written to {folder}: {error}. Training stops; {kept}. Free some "
-        "space, then continue with --resume_from_checkpoint."
-    )
+        self.journal.recorder.flush()
+        self.journal.clock.training(True)

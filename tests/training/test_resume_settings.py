@@ -14,7 +14,7 @@ from babyllama.config import OptimizationSection, TrainingSection
 from babyllama.errors import CheckpointError
 from babyllama.runs import RunPaths
 from babyllama.runs.rows import read_numbers
-from babyllama.training.schedule import Schedule
+from babyllama.training.optim.schedule import Schedule
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -145,7 +145,7 @@ def test_another_optimizer_has_nothing_to_go_on_from(begun: Path, tmp_path: Path
 
 def test_a_checkpoint_of_other_text_is_refused(begun: Path, tmp_path: Path) -> None:
     from babyllama.runs import RunRecord
-    from babyllama.training.checkpoints import MadeWith, check_made_with
+    from babyllama.training.saving.checkpoints import MadeWith, check_made_with
 
     config = tiny_config(tmp_path, **BASE)
     record = RunRecord.new("tiny", fingerprints={"train": "sha256:" + "b" * 64, "tokenizer": "sha256:" + "c" * 64})
@@ -205,7 +205,7 @@ def test_an_average_that_was_not_kept_before_begins_with_the_weights_of_the_chec
     from safetensors.torch import load_file
     from training_world import tiny_model
 
-    from babyllama.training.average import WeightAverage
+    from babyllama.training.optim.average import WeightAverage
 
     checkpoint = RunPaths(begun / "tiny").checkpoint(4)
     average = WeightAverage(tiny_model(seed=5), 0.9)

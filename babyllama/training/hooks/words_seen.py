@@ -1,0 +1,48 @@
+"""Checkpoints by words seen, on the schedule of the BabyLM challenge: every 1M to 10M, 10M to 100M, 100M to 1000M.
+
+Repeats count: 10 epochs over 10M words are 100M words seen. Each checkpoint is a model folder ready to upload as the
+branch of its name (`chck_1M`, `chck_10M`, ...).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from babyllama import console
+from babyllama.training.hooks.base import Hook
+
+if TYPE_CHECKING:
+    from babyllama.training.trainer import LanguageModelTrainer
+
+MILLION = 1_000_000
+SCHEDULE_MILLIONS = (*range(1, 10), *range(10, 100, 10), *range(100, 1001, 100))
+"""Words seen, in millions, at which a checkpoint is saved."""
+
+
+def crossed(before: int, after: int, unit: int = MILLION) -> list[int]:
+    """Entries of the schedule that lie in (before, after] words, in units of `unit` words."""
+    return [entry for entry in SCHEDULE_MILLIONS if before < entry * unit <= after]
+
+
+class WordCheckpoints(Hook):
+    """Saves a model folder in the step that reaches an entry of the schedule."""
+
+    def __init__(self, unit: int = MILLION) -> None:
+        self.unit = unit
+
+    def after_step(self, trainer: LanguageModelTrainer, step: int) -> None:
+        """Save what the step's words have made due."""
+        journal = trainer.journal
+        words = journal.state.words_seen
+        due = crossed(words - journal.step_words, words, self.unit)
+        if not due:
+            return
+        journal.guard.check_now()
+        journal.clock.training(False)
+        if trainer.args.should_save:
+            facts = {"step": step, "words_seen": words, "tokens_seen": journal.state.tokens_seen}
+            for entry in due:
+                path = trainer.saver.paths.words_checkpoint(entry)
+                trainer.saver.save_model(path, trainer.model, facts=facts)
+                console.say(f"step {step}: {words:,} words seen, saved {path}")
+        journal.clock.training(True)

@@ -1,0 +1,77 @@
+"""What the trainer asks of an objective: blocks -> batch, batch -> loss sums over target tokens.
+
+Everything that is peculiar to one way of learning lives behind this interface; the trainer, the compilation, the search
+for a micro-batch and the records know no more. A batch is a dict of tensors for the model's forward pass, with the entry
+`counts`: whole numbers that the trainer adds up over the micro-batches and devices of a step.
+
+Shapes: B rows, T tokens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from babyllama.config import Config
+    from babyllama.training.machine import Machine
+    from babyllama.training.network import Network
+
+Row = Mapping[str, Any]
+"""A block as `PackedDataset.block` gives it, and under `key` where it stands: a `babyllama.training.data.batches.BlockKey`."""
+Batch = dict[str, Any]
+Sums = dict[str, Tensor]
+"""0-d fp32 sums over target tokens: `objective` carries the gradient, `cross_entropy` is what losses.csv records, and one
+for each of the objective's `parts`."""
+Collator = Callable[[Sequence[Row]], Batch]
+
+TARGETS, TOKENS, WORDS = "targets", "tokens", "words"
+"""Counts that every batch has: target tokens, tokens read (padding not), whitespace-separated words read."""
+
+
+class Objective(ABC):
+    """One way of learning from blocks of tokens."""
+
+    parts: ClassVar[Mapping[str, str]] = {}
+    """Further columns of losses.csv -> the count whose targets each is the mean over."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, config: Config, tokenizer: Any) -> Objective:
+        """The objective that `config` describes. ConfigError or TokenizerError for what it cannot do."""
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Raise what a user can mend, before a model library or a teacher is loaded."""
+
+    def prepare(self, model: Any, machine: Machine) -> None:
+        """Called once before training: bring what the objective itself holds (a teacher) to the device."""
+
+    @abstractmethod
+    def collator(self, *, training: bool) -> Collator:
+        """Rows -> batch; runs in the loader's processes, so it must be picklable. Held-out batches are always causal."""
+
+    @abstractmethod
+    def sums(self, network: Network, batch: Batch) -> Sums:
+        """Loss sums of a batch (without its counts); called inside the model's forward pass, under its autocast."""
+
+    @abstractmethod
+    def example(self, size: int, length: int, vocabulary: int, device: torch.device) -> Batch:
+        """A batch as large as any of `size` rows of `length` tokens, for measuring memory and time."""
+
+    def compile(self) -> None:
+        """Compile what is costly in the loss, from the next call on."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader of the run must know about the objective (teachers, shares), for run.json and the card."""
+        return {}
+
+
+def stack(rows: Sequence[Row], key: str) -> Tensor:
+    """[B, T] int64 of one entry of all rows."""
+    return torch.from_numpy(np.stack([np.asarray(row[key]) for row in rows]).astype(np.int64, copy=False))

@@ -1,0 +1,25 @@
+"""Attention that stays inside a document, for every family.
+
+A block holds several documents. `document_mask` lets a token see the tokens before it in its own document only; with
+positions that restart at each document, a packed document gets the logits it would get alone (tested per family).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def document_mask(document_ids_BT: Tensor, implementation: str, dtype: torch.dtype) -> Tensor:
+    """Mask [B, 1, T, T]: query i sees key j when j <= i and both lie in one document.
+
+    Boolean for `sdpa`; for `eager` additive in `dtype`, with its lowest number where nothing is seen.
+    """
+    length = document_ids_BT.shape[1]
+    causal_TT = torch.ones(length, length, dtype=torch.bool, device=document_ids_BT.device).tril()
+    same_BTT = document_ids_BT.unsqueeze(2) == document_ids_BT.unsqueeze(1)
+    mask = (same_BTT & causal_TT).unsqueeze(1)
+    if implementation == "sdpa":
+        return mask
+    additive = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return additive.masked_fill_(~mask, torch.finfo(dtype).min)

@@ -1,0 +1,83 @@
+"""A packed document gets the logits it gets alone, in every family, with masks and positions from the packing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from training_world import LENGTH, TinyBlocks, tiny_model
+
+from babyllama.architectures.gptj_attention import fused_gptj_attention
+from babyllama.training.objectives.causal import CausalCollator
+from babyllama.training.objectives.masks import document_mask
+
+pytestmark = pytest.mark.unit
+
+FAMILIES = ["Llama", "GPT2", "GPTJ"]
+
+
+def packed(document_attention: bool = True) -> dict[str, Any]:
+    blocks = TinyBlocks(8)
+    return CausalCollator(document_attention)([blocks.block(index) for index in (2, 5)])
+
+
+def documents(batch: dict[str, Any], row: int) -> list[slice]:
+    """Where the documents of a row lie."""
+    ids = batch["document_ids"][row]
+    return [
+        slice(int((ids == number).nonzero()[0]), int((ids == number).nonzero()[-1]) + 1)
+        for number in ids.unique().tolist()
+    ]
+
+
+@torch.no_grad()
+def logits(model: Any, batch: dict[str, Any], implementation: str) -> torch.Tensor:
+    mask = document_mask(batch["document_ids"], implementation, torch.float32)
+    return model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], attention_mask=mask).logits
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_of_a_packed_document_are_those_of_the_document_alone(family: str) -> None:
+    model = tiny_model(family).eval()
+    batch = packed()
+    with fused_gptj_attention(model):
+        together = logits(model, batch, model.config._attn_implementation)
+    found = 0
+    for row in range(2):
+        for place in documents(batch, row):
+            alone = model(input_ids=batch["input_ids"][row : row + 1, place]).logits[0]
+            torch.testing.assert_close(together[row, place], alone, rtol=1e-4, atol=1e-5)
+            found += 1
+    assert found > 4
+    # Without mask and positions the same document sees its neighbours: the test above could fail.
+    with torch.no_grad():
+        blind = model(input_ids=batch["input_ids"]).logits
+    assert (blind - together).abs().max() > 1e-3
+
+
+def test_gptj_s_own_attention_with_the_additive_mask_agrees() -> None:
+    model = tiny_model("GPTJ").eval()
+    batch = packed()
+    own = logits(model, batch, "eager")
+    with fused_gptj_attention(model):
+        torch.testing.assert_close(logits(model, batch, "sdpa"), own, rtol=1e-4, atol=1e-5)
+        plain = model(input_ids=batch["input_ids"]).logits
+    torch.testing.assert_close(plain, model(input_ids=batch["input_ids"]).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_no_mask_without_a_boundary_and_none_when_it_is_switched_off() -> None:
+    row = {
+        "input_ids": torch.arange(3, 3 + LENGTH).numpy(),
+        "labels": torch.arange(3, 3 + LENGTH).numpy(),
+        "position_ids": torch.arange(LENGTH).numpy(),
+        "words": 3,
+    }
+    assert "document_ids" not in CausalCollator(True)([row])
+    assert "document_ids" in packed(True)
+    assert {"document_ids", "position_ids"}.isdisjoint(packed(False))
+
+
+def test_mask_by_hand() -> None:
+    mask = document_mask(torch.tensor([[0, 0, 1]]), "sdpa", torch.float32)
+    assert mask.tolist() == [[[[True, False, False], [True, True, False], [False, False, True]]]]

@@ -1,0 +1,268 @@
+"""What a run leaves beside its model: trackers, the minimal-pair curve, speed; and real packed text as its food."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from evaluation_world import TEXT, make_model, make_tokenizer
+from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
+
+from babyllama.artifacts import read_json
+from babyllama.errors import ConfigError, DataError
+from babyllama.runs import Decisions, RunPaths, RunRecord
+from babyllama.runs.rows import read_rows
+from babyllama.training import check_training, throughput, train
+from babyllama.training.hooks.trackers import prepare_trackers
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def no_wandb_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No login, and none of wandb's settings left over from the user or another test."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    for name in ("WANDB_PROJECT", "WANDB_SILENT", "WANDB_DIR", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_MODE"):
+        # Set and deleted again, so that what training sets is undone after the test.
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_wandb_settings")
+def test_wandb_without_a_login_records_offline_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sections: dict[str, Any] = {"logging": {"wandb": True, "project": "toys"}, "training": {"save_steps": 5}}
+    _, paths = tiny_run(tmp_path, **sections)
+    said = capsys.readouterr().err
+    assert "wandb: no login, recording offline" in said
+    runs = list((paths.root / "wandb").glob("offline-run-*"))
+    run_id = read_json(paths.record)["decisions"]["tracker_id"]
+    assert len(runs) == 1
+    assert runs[0].name.endswith(run_id)
+    log = next(runs[0].glob("run-*.wandb")).read_bytes()
+    for word in (b"toys", b"train/loss", b"eval/loss", b"train/words_seen"):
+        assert word in log, word
+    # Resumed, the run goes on under the same id.
+    sections["training"]["num_epochs"] = 3
+    tiny_run(tmp_path, resume=paths.checkpoints / "checkpoint-5", force=True, **sections)
+    assert {path.name[-8:] for path in (paths.root / "wandb").glob("offline-run-*")} == {run_id}
+
+
+@pytest.mark.usefixtures("no_wandb_settings")
+def test_what_the_user_set_for_wandb_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    config = tiny_config(tmp_path, logging={"wandb": True, "project": "toys"})
+    decisions = Decisions(tracker_id="abcd1234")
+    assert prepare_trackers(config, RunPaths(tmp_path), decisions) == ["wandb"]
+    assert os.environ["WANDB_PROJECT"] == "mine"
+    assert os.environ["WANDB_MODE"] == "disabled"
+    assert os.environ["WANDB_RUN_ID"] == "abcd1234"
+
+
+def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = tiny_config(tmp_path, logging={"report_to": ["trackio"]})
+    with pytest.raises(ConfigError, match="trackio is not installed; pip install trackio"):
+        prepare_trackers(config, RunPaths(tmp_path), Decisions())
+
+
+PAIRS = [
+    {"sentence_good": "The cats are sleeping.", "sentence_bad": "The cats is sleeping."},
+    {"sentence_good": "The dog is sleeping.", "sentence_bad": "The dog are sleeping."},
+    {"sentence_good": "The girl saw herself.", "sentence_bad": "The girl saw himself."},
+]
+
+
+def test_the_minimal_pair_curve_is_scored_by_words_seen(tmp_path: Path) -> None:
+    tokenizer, model = make_tokenizer(), make_model("Llama")
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    facts = {"UID": "toy", "field": "syntax", "linguistics_term": "agreement"}
+    lines = [json.dumps({**pair, **facts, "pairID": str(index)}) for index, pair in enumerate(PAIRS)]
+    (folder / "toy.jsonl").write_text("\n".join(lines) + "\n")
+
+    def run(name: str, resume: Any = None, **more: Any) -> RunPaths:
+        config = tiny_config(
+            tmp_path / name, training={"save_steps": 4, **more}, evaluation={"blimp_data": str(folder)}
+        )
+        paths = RunPaths(tmp_path / name / "tiny")
+        train(
+            config, model=make_model("Llama"), tokenizer=tokenizer, train_dataset=TinyBlocks(), eval_dataset=None,
+            paths=paths, resume=resume, record=RunRecord.new("tiny"),
+        )  # fmt: skip
+        return paths
+
+    paths = run("scored", blimp_every_words=300)
+    curve = read_rows(paths.root / "blimp_curve.csv")
+    words = {row["step"]: int(row["words_seen"]) for row in read_rows(paths.losses)}
+    assert [int(row["words_seen"]) // 300 for row in curve] == list(range(1, max(words.values()) // 300 + 1))
+    for row in curve:
+        assert int(row["words_seen"]) == words[row["step"]]
+        assert row["pairs"] == "3"
+        assert float(row["accuracy"]) in (0.0, pytest.approx(1 / 3, abs=1e-6), pytest.approx(2 / 3, abs=1e-6), 1.0)
+    # Scoring leaves training as it is, and a resume leaves the curve as it was.
+    losses = [row["train_loss"] for row in read_rows(paths.losses)]
+    assert losses == [row["train_loss"] for row in read_rows(run("plain").losses)]
+    run("scored", resume=paths.checkpoints / "checkpoint-8", blimp_every_words=300)
+    assert read_rows(paths.root / "blimp_curve.csv") == curve
+    del model
+
+
+def test_missing_pairs_are_found_out_before_training(tmp_path: Path) -> None:
+    sections: dict[str, Any] = {"evaluation": {"blimp_data": str(tmp_path / "nowhere")}}
+    with pytest.raises(DataError, match="nowhere"):
+        tiny_run(tmp_path, training={"blimp_every_words": 100}, **sections)
+    assert not (tmp_path / "tiny" / "checkpoints").exists()
+
+
+def packed(folder: Path, *, packing: str = "concat", random_offset: bool = False) -> Any:
+    """Real text packed by the dataset room, with a tokenizer trained on it."""
+    from babyllama.config import DataSection
+    from babyllama.dataset import open_dataset, prepare_dataset
+    from babyllama.tokenizer import save_tokenizer
+
+    rng = random.Random(0)
+    documents = [" ".join(rng.choices(TEXT, k=rng.randint(1, 4))) for _ in range(60)]
+    text = folder / "text.train"
+    text.write_text("\n<|endoftext|>\n".join(documents) + "\n")
+    save_tokenizer(make_tokenizer(), folder / "tokenizer.json")
+    data = DataSection(
+        tokenizer_path=str(folder / "tokenizer.json"), train_path=str(text), seq_length=32, packing=packing,  # type: ignore[arg-type]
+        random_offset=random_offset, packed_dir=str(folder / "packed"),
+    )  # fmt: skip
+    made = prepare_dataset(lambda: iter(documents), [text], data.tokenizer_path, data, split="train")
+    return data, open_dataset(made, data)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("packing", "offset"), [("concat", False), ("concat", True), ("best_fit", False)])
+def test_real_packed_text_is_seen_whole_each_epoch(tmp_path: Path, packing: str, offset: bool, workers: int) -> None:
+    data, dataset = packed(tmp_path, packing=packing, random_offset=offset)
+    config = tiny_config(
+        tmp_path,
+        data=data.model_dump(),
+        training={"num_epochs": 2, "batch_size": 8, "dataloader_num_workers": workers, "lr": 1e-2},
+    )
+    paths = RunPaths(tmp_path / "tiny")
+    result = train(
+        config, model=make_model("GPT2"), tokenizer=make_tokenizer(), train_dataset=dataset, eval_dataset=dataset,
+        paths=paths, record=RunRecord.new(config.model.name),
+    )  # fmt: skip
+    assert result.words_seen == 2 * dataset.num_words
+    assert result.tokens_seen <= 2 * dataset.num_tokens
+    if packing == "concat":
+        assert result.tokens_seen == 2 * dataset.num_tokens
+    losses = [float(row["train_loss"]) for row in read_rows(paths.losses)]
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_a_model_too_small_for_the_text_is_refused(tmp_path: Path) -> None:
+    from babyllama.errors import TokenizerError
+
+    data, dataset = packed(tmp_path)
+    with pytest.raises(TokenizerError, match="vocabulary"):
+        check_training(
+            tiny_config(tmp_path, data=data.model_dump()), resume=None, train_dataset=dataset, eval_dataset=None,
+            model_rows=tiny_model().config.vocab_size,
+        )  # fmt: skip
+
+
+def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    class Watched(TinyBlocks):
+        def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+            seen.append([index, offset])
+            return super().block(index, offset)
+
+    config = tiny_config(tmp_path, data={"eval_samples": 5}, training={"eval_steps": 5})
+    result = train(
+        config, model=tiny_model(), tokenizer=tiny_tokenizer(), train_dataset=TinyBlocks(),
+        eval_dataset=Watched(20, seed=1), paths=RunPaths(tmp_path / "tiny"), record=RunRecord.new(config.model.name),
+    )  # fmt: skip
+    assert len(seen) == 10
+    assert seen[:5] == seen[5:]
+    assert len({index for index, _ in seen}) == 5
+    # The loss is the mean over target tokens of the shipped model on those blocks.
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "tiny" / "final").eval()
+    total, count = 0.0, 0
+    for index, _ in seen[:5]:
+        row = TinyBlocks(20, seed=1).block(index)
+        ids = torch.tensor(row["input_ids"])
+        starts = [int(place) for place in (ids == 1).nonzero()]
+        for begin, end in zip(sorted({0, *starts}), [*sorted({0, *starts})[1:], len(ids)], strict=True):
+            with torch.no_grad():
+                logits = model(ids[begin:end].unsqueeze(0)).logits[0]
+            # The row's next token after a document is a target too.
+            targets = torch.tensor(row["labels"])[begin + 1 : end + 1]
+            losses = torch.nn.functional.cross_entropy(
+                logits[: len(targets)], targets, reduction="none", ignore_index=-100
+            )
+            total, count = total + float(losses.sum()), count + int((targets != -100).sum())
+    assert result.eval_loss == pytest.approx(total / count, abs=1e-5)
+
+
+def test_operations_per_token_by_hand() -> None:
+    # GPT-J: 2 layers of 4 D^2 attention and 8 D^2 feed-forward, and the output layer V D; D = 32, V = 67.
+    expected = 6 * (2 * 12 * 32 * 32 + 67 * 32) + 12 * 2 * 32 * 16
+    assert throughput.flops_per_token(tiny_model("GPTJ"), 16) == expected
+    assert throughput.flops_per_token(tiny_model("GPTJ", tied=True), 16) == expected
+
+
+def test_the_peak_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    measured = throughput.measure_peak(torch.device("cpu"), "fp32", size=256, seconds=0.05)
+    assert 1e8 < measured < 1e15
+    monkeypatch.setattr(throughput, "measure_peak", lambda device, precision: 123.0)
+    assert throughput.peak_flops(torch.device("cpu"), "fp32") == 123.0
+    monkeypatch.setattr(throughput, "measure_peak", lambda device, precision: 456.0)
+    assert throughput.peak_flops(torch.device("cpu"), "fp32") == 123.0
+    assert throughput.peak_flops(torch.device("cpu"), "bf16") == 456.0
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    """The child sends itself SIGINT twice and then sleeps: it is gone long before it would wake up."""
+    program = """
+import os, signal, sys, time
+from babyllama.training.hooks.interruption import Interruption
+with Interruption() as interruption:
+    os.kill(os.getpid(), signal.SIGINT)
+    print(interruption.requested, flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(3000)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.stdout == "True\n"
+    assert done.returncode == -signal.SIGINT
+    assert "saving a checkpoint after this step" in done.stderr
+
+
+@pytest.mark.slow
+def test_compiled_training_has_the_same_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from babyllama.training.compiling import missing_compiler
+
+    if missing_compiler(torch.device("cpu")):
+        pytest.skip("no C++ compiler here")
+    found = []
+    for compiled in (False, True):
+        sections: dict[str, Any] = {"data": {"document_attention": False}}
+        training = {"torch_compile": compiled, "max_steps": 3}
+        result, paths = tiny_run(tmp_path / str(compiled), eval_blocks=0, training=training, **sections)
+        assert result.compiled is compiled
+        found.append([float(row["train_loss"]) for row in read_rows(paths.losses)])
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
+    assert "compilation took about" in capsys.readouterr().err

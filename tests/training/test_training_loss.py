@@ -9,10 +9,10 @@ import torch
 from training_world import VOCABULARY, TinyBlocks, tiny_model
 
 from babyllama.training.network import training_network
-from babyllama.training.objectives import linear_loss as loss_module
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
 from babyllama.training.objectives.linear_loss import (
     LossOptions,
+    _softmax_gradient_in_place,
     fused_linear_cross_entropy,
     plain_cross_entropy,
     softmax_gradient,
@@ -23,10 +23,8 @@ pytestmark = pytest.mark.unit
 FAMILIES = ["Llama", "GPT2", "GPTJ"]
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 tokens per chunk, so that the tiny inputs here take several, the last one shorter."""
-    monkeypatch.setitem(loss_module._CHUNK_BYTES, "cpu", 1)
+CHUNK = 64
+"""Tokens per chunk, so that the tiny inputs here take several, the last one shorter."""
 
 
 def problem(bias: bool) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -43,7 +41,7 @@ def problem(bias: bool) -> tuple[list[torch.Tensor], torch.Tensor]:
 @pytest.mark.parametrize(("smoothing", "z_loss"), [(0.0, 0.0), (0.1, 0.0), (0.0, 1e-3), (0.2, 1e-2)])
 def test_fused_loss_and_gradients_are_those_of_torch(bias: bool, smoothing: float, z_loss: float) -> None:
     tensors, targets = problem(bias)
-    options = LossOptions(smoothing, z_loss)
+    options = LossOptions(smoothing, z_loss, chunk=CHUNK)
     hidden, weight, *rest = tensors
     fused = fused_linear_cross_entropy(hidden, weight, rest[0] if bias else None, targets, options)
     plain = plain_cross_entropy(torch.nn.functional.linear(hidden, weight, *rest), targets, options)
@@ -60,8 +58,8 @@ def test_fused_loss_and_gradients_are_those_of_torch(bias: bool, smoothing: floa
 
 def test_reported_loss_leaves_smoothing_and_z_loss_out() -> None:
     (hidden, weight), targets = problem(False)
-    plain = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions())
-    dressed = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(0.1, 1e-2))
+    plain = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(chunk=CHUNK))
+    dressed = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(0.1, 1e-2, chunk=CHUNK))
     assert dressed.objective > dressed.cross_entropy
     torch.testing.assert_close(dressed.cross_entropy, plain.cross_entropy)
     assert not dressed.cross_entropy.requires_grad
@@ -73,7 +71,7 @@ def test_the_compiled_formula_is_the_eager_one(dtype: torch.dtype) -> None:
     logits = (hidden @ weight.T).detach()
     for smoothing, z_loss in ((0.0, 0.0), (0.1, 1e-2)):
         compiled = softmax_gradient(logits, targets, smoothing, z_loss, 4.0, dtype)
-        eager = loss_module._softmax_gradient_in_place(logits.clone(), targets, smoothing, z_loss, 4.0, dtype)
+        eager = _softmax_gradient_in_place(logits.clone(), targets, smoothing, z_loss, 4.0, dtype)
         for one, other in zip(compiled, eager, strict=True):
             assert one.dtype == other.dtype
             torch.testing.assert_close(one, other, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-5)
@@ -86,11 +84,11 @@ def test_half_precision_products_keep_small_gradients() -> None:
     weight = (torch.randn(vocabulary, 16) / 50).requires_grad_()
     targets = torch.randint(0, vocabulary, (64,))
     reference = torch.autograd.grad(
-        fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions()).objective, [hidden, weight]
+        fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(chunk=CHUNK)).objective, [hidden, weight]
     )
     for dtype in (torch.float16, torch.bfloat16):
         with torch.autocast("cpu", dtype=dtype):
-            sums = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions())
+            sums = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(chunk=CHUNK))
         assert sums.objective.dtype == torch.float32
         for ours, exact in zip(torch.autograd.grad(sums.objective, [hidden, weight]), reference, strict=True):
             assert ours.dtype == torch.float32
@@ -100,9 +98,9 @@ def test_half_precision_products_keep_small_gradients() -> None:
 def test_no_gradient_is_formed_where_none_is_wanted() -> None:
     (hidden, weight), targets = problem(False)
     with torch.no_grad():
-        sums = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions())
+        sums = fused_linear_cross_entropy(hidden, weight, None, targets, LossOptions(chunk=CHUNK))
     assert not sums.objective.requires_grad
-    frozen = fused_linear_cross_entropy(hidden, weight.detach(), None, targets, LossOptions())
+    frozen = fused_linear_cross_entropy(hidden, weight.detach(), None, targets, LossOptions(chunk=CHUNK))
     assert torch.autograd.grad(frozen.objective, [hidden])[0].shape == hidden.shape
 
 
@@ -120,7 +118,7 @@ def test_full_logits_never_exist() -> None:
 
     hidden, weight = torch.randn(4096, 8).requires_grad_(), torch.randn(1000, 8).requires_grad_()
     with Watch():
-        fused_linear_cross_entropy(hidden, weight, None, torch.zeros(4096, dtype=torch.long), LossOptions())
+        fused_linear_cross_entropy(hidden, weight, None, torch.zeros(4096, dtype=torch.long), LossOptions(chunk=CHUNK))
     assert max(sizes) == 64 * 1000 < 4096 * 1000
 
 
@@ -146,7 +144,7 @@ def test_parity_with_the_family_s_own_loss_and_gradients(family: str, tied: bool
     own.loss.backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters()}
     model.zero_grad()
-    with training_network(model, Causal(LossOptions())) as installed:
+    with training_network(model, Causal(LossOptions(chunk=CHUNK))) as installed:
         assert installed.fused
         sums = model(**inputs)
         (sums["objective"] / targets).backward()
@@ -169,10 +167,10 @@ def test_a_family_that_changes_its_logits_is_trained_unfused() -> None:
     inputs.pop("targets")
     with torch.no_grad():
         logits = model(input_ids=inputs["input_ids"]).logits
-    with training_network(model, Causal(LossOptions())) as installed:
+    with training_network(model, Causal(LossOptions(chunk=CHUNK))) as installed:
         assert not installed.fused
         sums = model(**inputs)
-    expected = plain_cross_entropy(logits.flatten(0, 1), next_token_targets(inputs["labels"]), LossOptions())
+    expected = plain_cross_entropy(logits.flatten(0, 1), next_token_targets(inputs["labels"]), LossOptions(chunk=CHUNK))
     torch.testing.assert_close(sums["cross_entropy"], expected.cross_entropy)
 
 
@@ -181,7 +179,7 @@ def test_the_model_is_itself_again_afterwards() -> None:
     before = dict(model.__dict__)
     ids = torch.arange(3, 9).unsqueeze(0)
     logits = model(input_ids=ids).logits
-    with training_network(model, Causal(LossOptions())):
+    with training_network(model, Causal(LossOptions(chunk=CHUNK))):
         # Without labels it is the model's own forward, so that generation during training works.
         torch.testing.assert_close(model(input_ids=ids).logits, logits)
     assert set(model.__dict__) == set(before)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import babyllama
-from babyllama.corpus.cleaners import CLEANERS, register_cleaner
+from babyllama.corpus.cleaning import CLEANERS, register_cleaner
 from babyllama.errors import DataError
 
 SENTENCES = ["The cat sees a dog.", "A small bird sings, and the dog sleeps.", "One day the children went home."]

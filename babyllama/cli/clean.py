@@ -106,7 +106,7 @@ def _around(line: str, place: int) -> str:
 
 
 def _print_domains(only: str | None) -> None:
-    from babyllama.corpus.cleaners import CLEANERS, Cleaner
+    from babyllama.corpus.cleaning import CLEANERS, Cleaner
     from babyllama.errors import ConfigError
 
     if only is not None and only not in CLEANERS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babyllama.artifacts import Manifest, atomic_file, atomic_folder, fingerprint_file
 from babyllama.config.sections import SourceSection
-from babyllama.corpus.cleaners import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint, suggest_domain
+from babyllama.corpus.cleaning import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint, suggest_domain
 from babyllama.corpus.documents import SEPARATOR, corpus_files
 from babyllama.corpus.reading import TEXT_SUFFIXES, plain_stem, plain_suffix
 from babyllama.corpus.sources import Source

@@ -12,7 +12,7 @@ from typing import Any
 from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file
 from babyllama.config.sections import Config, MixingSection
 from babyllama.corpus.budget import Amount, parse_amount, parse_bytes
-from babyllama.corpus.cleaners import cleaner_fingerprint
+from babyllama.corpus.cleaning import cleaner_fingerprint
 from babyllama.corpus.sources import Source, refuse_shared_text, resolve_sources
 from babyllama.corpus.units import count_words
 from babyllama.errors import ConfigError, RunError, TokenizerError

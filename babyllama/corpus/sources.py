@@ -12,7 +12,7 @@ from pathlib import Path
 from babyllama.artifacts import fingerprint_file, fingerprint_value
 from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus import hub
-from babyllama.corpus.cleaners import CLEANERS, clean_all, suggest_domain
+from babyllama.corpus.cleaning import CLEANERS, clean_all, suggest_domain
 from babyllama.corpus.documents import corpus_files
 from babyllama.corpus.reading import RECORD_SUFFIXES, plain_stem, plain_suffix, records
 from babyllama.corpus.splitting import Part, split_file, split_record

@@ -3,7 +3,7 @@
 A cleaner must look at every character of a corpus but changes few of them. So the work goes in three steps:
 
 1. rules that apply to most lines of their domain (`Cleaner.bulk`) run over the whole document;
-2. all rules' triggers (`babyllama.corpus.cleaners.triggers`) point out the lines where a rule could still apply, and
+2. all rules' triggers (`babyllama.corpus.cleaning.triggers`) point out the lines where a rule could still apply, and
    these rules are applied to these lines;
 3. lines that changed go through step 2 again until none changes, at most `ROUNDS` times.
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from babyllama.corpus.cleaners.triggers import Hit, LineStart, StartsWith, Trigger, Triggers
+from babyllama.corpus.cleaning.triggers import Hit, LineStart, StartsWith, Trigger, Triggers
 
 ROUNDS = 12
 CROWDED = 25

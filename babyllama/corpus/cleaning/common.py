@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from babyllama.corpus.cleaners.rules import Rule
+from babyllama.corpus.cleaning.rules import Rule
 
 _LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
 _DROPPED = "\xad\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from babyllama.corpus.cleaners.common import LINKS, SPACE_BEFORE_NT, SPACE_BEFORE_PUNCTUATION, TIDY, WORDLESS_LINES
-from babyllama.corpus.cleaners.rules import Cleaner, Rule
-from babyllama.corpus.cleaners.triggers import StartsWith
+from babyllama.corpus.cleaning.common import LINKS, SPACE_BEFORE_NT, SPACE_BEFORE_PUNCTUATION, TIDY, WORDLESS_LINES
+from babyllama.corpus.cleaning.rules import Cleaner, Rule
+from babyllama.corpus.cleaning.triggers import StartsWith
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Wikipedia

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from noisy_text import MARKS, noisy
 
-from babyllama.corpus.cleaners import (
+from babyllama.corpus.cleaning import (
     CLEANERS,
     Cleaner,
     DomainCleaners,

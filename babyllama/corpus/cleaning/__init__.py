@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from babyllama.artifacts import fingerprint_value
-from babyllama.corpus.cleaners import spoken, written
-from babyllama.corpus.cleaners.common import TIDY
-from babyllama.corpus.cleaners.rules import Cleaner, Rule, RuleCount
+from babyllama.corpus.cleaning import spoken, written
+from babyllama.corpus.cleaning.common import TIDY
+from babyllama.corpus.cleaning.rules import Cleaner, Rule, RuleCount
 from babyllama.errors import ConfigError, DataError
 
 __all__ = [

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from noisy_text import MARKS, noisy
 
-from babyllama.corpus.cleaners import CLEANERS, Cleaner, clean
-from babyllama.corpus.cleaners.rules import LineStart, Rule
-from babyllama.corpus.cleaners.triggers import StartsWith, Triggers
+from babyllama.corpus.cleaning import CLEANERS, Cleaner, clean
+from babyllama.corpus.cleaning.rules import LineStart, Rule
+from babyllama.corpus.cleaning.triggers import StartsWith, Triggers
 
 RULES: dict[str, Rule] = {
     f"{rule.name}: {rule.pattern.pattern}": rule

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from babyllama.device import describe_device, has_fast_bf16, set_threads
-from babyllama.training.objectives.linear_loss import LossOptions, fused_linear_cross_entropy
+from babyllama.training.objectives.cross_entropy import LossOptions, fused_linear_cross_entropy
 
 SIZES = ((4096, 128, 2048), (4096, 192, 4096), (4096, 192, 16000), (2048, 384, 16000), (2048, 512, 32000))
 """(tokens N, width D, vocabulary V)."""

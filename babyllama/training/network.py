@@ -18,7 +18,11 @@ from torch import Tensor, nn
 
 from babyllama.architectures.gptj_attention import fused_gptj_attention
 from babyllama.training.objectives.base import Batch, Objective, Sums
-from babyllama.training.objectives.linear_loss import LossOptions, fused_linear_cross_entropy, plain_cross_entropy
+from babyllama.training.objectives.cross_entropy import (
+    LossOptions,
+    fused_linear_cross_entropy,
+    plain_cross_entropy,
+)
 from babyllama.training.objectives.masks import document_mask
 
 

@@ -10,7 +10,7 @@ from training_world import VOCABULARY, TinyBlocks, tiny_model
 
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
-from babyllama.training.objectives.linear_loss import (
+from babyllama.training.objectives.cross_entropy import (
     LossOptions,
     _softmax_gradient_in_place,
     fused_linear_cross_entropy,

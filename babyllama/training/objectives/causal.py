@@ -16,7 +16,7 @@ from torch import Tensor
 from babyllama.config import Config
 from babyllama.dataset.packed import IGNORED
 from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Batch, Objective, Row, Sums, stack
-from babyllama.training.objectives.linear_loss import LossOptions
+from babyllama.training.objectives.cross_entropy import LossOptions
 
 if TYPE_CHECKING:
     from babyllama.training.network import Network

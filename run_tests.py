@@ -48,7 +48,7 @@ def _selection(args: argparse.Namespace) -> list[str]:
             "unit and not slow",
             "-x",
             "-q",
-            "tests/test_config.py",
+            "tests/config/test_config.py",
             "tests/test_cli.py",
             "tests/test_api.py",
         ]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import babyllama.architectures  # noqa: F401  (its families register themselves for the configuration check)
 from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
 from babyllama.config import load_config as _load_config

@@ -130,7 +130,6 @@ def cleaning(shared: str) -> dict[str, Any]:
 
 def mixing(shared: str, folder: str, budget: str, repeats: int = 1) -> dict[str, Any]:
     """Mixing with cleaning, three sources in equal shares; with `repeats` each source is that many copies of its file."""
-    import babyllama.architectures  # noqa: F401  (registers the families for the check of the configuration)
     from babyllama.config.sections import Config
     from babyllama.corpus.mixing import mix
 

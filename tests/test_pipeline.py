@@ -11,7 +11,6 @@ import numpy
 import pytest
 import yaml
 
-import babyllama.architectures  # noqa: F401  (registers the families)
 from babyllama.artifacts import read_json
 from babyllama.cli import main
 from babyllama.config import load_config

@@ -91,6 +91,11 @@ def test_nothing_imports_a_root_script(repository: Path) -> None:
     assert not wrong
 
 
+def test_no_module_is_imported_for_its_side_effect(repository: Path) -> None:
+    """ruff finds an import that nothing uses, unless it is told to look away."""
+    assert [path.name for _, path in sources(repository) if "noqa: F401" in path.read_text()] == []
+
+
 @pytest.mark.parametrize(
     "statement", ["import babyllama", "import babyllama.cli, babyllama.architectures, babyllama.config"]
 )

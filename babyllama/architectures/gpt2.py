@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import Marks, register
+from babyllama.architectures.registry import Marks
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
@@ -51,6 +51,3 @@ def dropouts(model: ModelSection) -> dict[str, float]:
     """The three dropouts of the GPT families, with the published default where the configuration says nothing."""
     values = {name: getattr(model, name) for name in ("resid_pdrop", "attn_pdrop", "embd_pdrop")}
     return {name: DEFAULT_DROPOUT if value is None else value for name, value in values.items()}
-
-
-register(GPT2())

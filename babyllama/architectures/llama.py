@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import Marks, even_head_width, register
+from babyllama.architectures.registry import Marks, even_head_width
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
@@ -46,6 +46,3 @@ class Llama:
             tie_word_embeddings=model.tie_word_embeddings,
             **marks,
         )
-
-
-register(Llama())

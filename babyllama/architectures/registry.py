@@ -1,8 +1,8 @@
 """The registry of model families: a configuration's `model` section -> a Hugging Face model, or its sizes without one.
 
-A family is one file in this folder: it knows its Hugging Face configuration, its rules and its defaults, and registers
-itself. `babyllama/architectures/__init__.py` lists the files. transformers is imported inside `build` only, so that the
-configuration check stays fast.
+A family is one file in this folder: it knows its Hugging Face configuration, its rules and its defaults;
+`babyllama.config.tables.FAMILIES` lists them. transformers is imported inside `build` only, so that the configuration
+check stays fast.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from babyllama.config import ModelSection, register_rules
+from babyllama.config import ModelSection
+from babyllama.config.tables import FAMILIES
 from babyllama.errors import ConfigError
-from babyllama.registry import suggestion
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -44,26 +44,14 @@ class Family(Protocol):
         """The Hugging Face configuration."""
 
 
-_families: dict[str, Family] = {}
-
-
-def register(family: Family) -> Family:
-    """Make `family` known to the model factory and to the configuration check."""
-    _families[family.name] = family
-    register_rules(family)
-    return family
-
-
 def family(name: str) -> Family:
     """The family called `name`; ConfigError with a suggestion when there is none."""
-    if name not in _families:
-        raise ConfigError(f"model.type = {name!r}: unknown model type; {suggestion(name, list(_families))}")
-    return _families[name]
+    return FAMILIES.get(name)()
 
 
 def families() -> list[Family]:
     """Every registered family."""
-    return list(_families.values())
+    return [found() for _, found in FAMILIES.items()]
 
 
 def build_config(

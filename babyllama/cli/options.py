@@ -23,8 +23,6 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
     """The checked configuration that `--config`, the overrides and `flags` make."""
-    import babyllama.architectures  # noqa: F401  (its families register themselves for the check)
-
     if not args.config:
         raise ConfigError("no configuration given; name one with --config, for example --config config/llama-10M.yaml.")
     return load_config(args.config, args.overrides, flags)

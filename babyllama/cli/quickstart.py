@@ -41,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, train, evaluate, generate."""
-    import babyllama.architectures  # noqa: F401  (its families register themselves for the configuration check)
     from babyllama.config import load_config
     from babyllama.corpus.synthetic import synthesize
 

@@ -1,6 +1,5 @@
 """Configuration: typed sections, YAML and overrides, the places of mistakes, the JSON schema."""
 
-from babyllama.config.families import family_rules, register_rules
 from babyllama.config.loading import config_from_values, load_config
 from babyllama.config.sections import (
     Config,
@@ -27,7 +26,5 @@ __all__ = [
     "TokenizerSection",
     "TrainingSection",
     "config_from_values",
-    "family_rules",
     "load_config",
-    "register_rules",
 ]

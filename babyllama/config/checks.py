@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babyllama.config.families import FAMILY_KEYS, family_rules
 from babyllama.config.sections import Config
+from babyllama.config.tables import FAMILIES
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
 """(dotted key, broken rule)"""
+
+FAMILY_KEYS = ("n_kv_head", "resid_pdrop", "attn_pdrop", "embd_pdrop")
+"""Keys of the `model` section that only some families have."""
 
 
 def cross_checks(config: Config) -> Iterator[Finding]:
@@ -22,16 +25,15 @@ def cross_checks(config: Config) -> Iterator[Finding]:
 
 def _model(config: Config) -> Iterator[Finding]:
     model = config.model
-    families = family_rules()
-    if model.type not in families:
-        yield "model.type", f"unknown model type; {suggestion(model.type, list(families))}"
+    if model.type not in FAMILIES:
+        yield "model.type", f"unknown model type; {suggestion(model.type, FAMILIES)}"
         return
-    family = families[model.type]
+    family = FAMILIES.get(model.type)()
     for key in FAMILY_KEYS:
         value = getattr(model, key)
         # A dropout of zero says what a family without that dropout does anyway.
         if value not in (None, 0.0) and key not in family.optional_keys:
-            have = [name for name, other in families.items() if key in other.optional_keys]
+            have = [name for name, other in FAMILIES.items() if key in other.optional_keys]
             yield f"model.{key}", f"{model.type} has no such setting ({', '.join(have)} has); remove the key"
     if model.hidden_size % model.n_head:
         yield (

@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from babyllama.config.families import family_rules
 from babyllama.config.loading import section_of
 from babyllama.config.sections import Config
+from babyllama.config.tables import FAMILIES
 
 
 def resolved_yaml(config: Config) -> str:
@@ -31,7 +31,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"] = {"extends": extends, **schema["properties"]}
     for section in (schema, *schema["$defs"].values()):
         section.pop("required", None)
-    schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(family_rules())
+    schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(FAMILIES)
     return schema
 
 

@@ -11,8 +11,16 @@ from typing import Any
 from babyllama.errors import ConfigError, EvaluationError
 from babyllama.registry import Registry
 
-FAMILIES: Registry[Any] = Registry("model type", error=ConfigError)
-"""`model.type` -> a `babyllama.architectures.Family`."""
+FAMILIES: Registry[Any] = Registry(
+    "model type",
+    {
+        "Llama": "babyllama.architectures.llama:Llama",
+        "GPT2": "babyllama.architectures.gpt2:GPT2",
+        "GPTJ": "babyllama.architectures.gptj:GPTJ",
+    },
+    error=ConfigError,
+)
+"""`model.type` -> a class of `babyllama.architectures.Family`; its file loads no model library before it builds."""
 
 CLEANERS: Registry[Any] = Registry("domain", error=ConfigError)
 """`domain` of a source -> a function of a text."""

@@ -9,12 +9,13 @@ from transformers import PreTrainedTokenizerFast
 
 from babyllama.architectures import build_config, build_model, families, parameter_counts
 from babyllama.config import ModelSection, TokenizerSection, load_config
+from babyllama.config.tables import FAMILIES
 from babyllama.errors import ConfigError
 from babyllama.tokenizer import special_ids, train_tokenizer, wrap_tokenizer
 
 pytestmark = pytest.mark.unit
 
-CONFIGS = Path(__file__).resolve().parent.parent / "config"
+CONFIGS = Path(__file__).resolve().parents[2] / "config"
 NAMED_SIZES = {
     "llama-10M": 9.685e6, "llama-10M-large": 9.685e6, "llama-16M": 16e6, "llama-95M": 95e6, "llama-95M-strict": 95e6,
     "llama-97M": 97e6, "llama-97M-strict": 97e6, "llama-360M": 360e6, "gpt-97M": 97e6, "gpt-97M-strict": 97e6,
@@ -36,7 +37,7 @@ def test_a_name_states_the_size(name: str, size: float) -> None:
     assert count == pytest.approx(size, rel=0.05)
 
 
-@pytest.mark.parametrize("kind", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("kind", FAMILIES)
 @pytest.mark.parametrize("tied", [True, False])
 def test_counts_without_weights_equal_those_of_the_model(kind: str, tied: bool) -> None:
     section = tiny(kind, tie_word_embeddings=tied)
@@ -47,7 +48,7 @@ def test_counts_without_weights_equal_those_of_the_model(kind: str, tied: bool) 
     assert (model.get_input_embeddings().weight is model.get_output_embeddings().weight) == tied
 
 
-@pytest.mark.parametrize("kind", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_the_same_seed_gives_the_same_weights(kind: str) -> None:
     before = torch.random.get_rng_state()
     one, two, other = (build_model(tiny(kind), vocab_size=50, seq_length=8, seed=seed) for seed in (1, 1, 2))
@@ -96,7 +97,7 @@ def test_a_vocabulary_smaller_than_the_tokenizer_is_refused() -> None:
     assert build_config(tiny("Llama", vocab_size=64), vocab_size=50, seq_length=8).vocab_size == 64
 
 
-@pytest.mark.parametrize("kind", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_the_marks_are_those_of_the_tokenizer(kind: str) -> None:
     foreign = Tokenizer(models.WordLevel({"a": 0, "b": 1, "c": 2, "<|endoftext|>": 3, "[PAD]": 4}, unk_token="a"))
     own = train_tokenizer(["a b c"], TokenizerSection(vocab_size=259))
@@ -117,5 +118,10 @@ def test_the_marks_are_those_of_the_tokenizer(kind: str) -> None:
 
 
 def test_families_are_listed_with_a_summary() -> None:
-    assert [family.name for family in families()] == ["GPT2", "GPTJ", "Llama"]
+    assert [family.name for family in families()] == list(FAMILIES)
     assert all(family.summary for family in families())
+
+
+def test_a_family_is_known_by_its_name_alone() -> None:
+    with pytest.raises(ConfigError, match="unknown model type 'Lama'; did you mean 'Llama'"):
+        build_config(tiny("Lama"), vocab_size=50, seq_length=8)

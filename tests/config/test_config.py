@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-import babyllama.architectures  # noqa: F401  (registers the families)
 from babyllama.config import Config, load_config
 from babyllama.config.loading import section_keys
 from babyllama.config.rendering import json_schema, reference_markdown, resolved_yaml
@@ -23,7 +24,7 @@ model:
   n_layer: 2
   n_head: 4
 """
-SHIPPED = sorted((Path(__file__).resolve().parent.parent / "config").glob("*.yaml"))
+SHIPPED = sorted((Path(__file__).resolve().parents[2] / "config").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -179,3 +180,15 @@ def test_every_key_is_described() -> None:
         for key, value in section["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     assert len(section_keys()) > 80
+
+
+def test_a_run_is_readable_in_a_process_that_imports_nothing_else(write, repository: Path) -> None:
+    """What a configuration may say must not depend on who has imported what."""
+    folder = write(MINIMAL, "training_config.yaml").parent
+    code = (
+        "import pathlib, sys\n"
+        "from babyllama.runs import Run\n"
+        f"print(Run(pathlib.Path({str(folder)!r})).config.model.type, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=repository)
+    assert done.stdout == "Llama False\n", done.stderr

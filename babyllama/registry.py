@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Generic, TypeVar, cast
 
@@ -65,6 +66,15 @@ class Registry(Generic[Item]):
             module, _, attribute = item.partition(":")
             item = self._entries[name] = cast(Item, getattr(import_module(module), attribute))
         return item
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Within the block entries may be added or replaced; afterwards the table is what it was."""
+        before = dict(self._entries)
+        try:
+            yield
+        finally:
+            self._entries = before
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

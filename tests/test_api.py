@@ -33,10 +33,8 @@ def tokenizer(text: Path) -> Any:
 
 @pytest.fixture
 def clean_registry() -> Iterator[None]:
-    before = dict(CLEANERS)
-    yield
-    CLEANERS.clear()
-    CLEANERS.update(before)
+    with CLEANERS.restored():
+        yield
 
 
 @pytest.mark.unit

@@ -337,7 +337,7 @@ def test_a_mix_of_synthetic_text_is_synthetic(three):
     ("sources", "settings", "error", "says"),
     [
         (["alpha", "gone"], {}, DataError, r"mixing\.sources\[1\]\.path .*gone\.train does not exist"),
-        ([{"path": "alpha.train", "domain": "wikpedia"}], {}, ConfigError, "Did you mean 'wikipedia'"),
+        ([{"path": "alpha.train", "domain": "wikpedia"}], {}, ConfigError, "did you mean 'wikipedia'"),
         ([{"path": "alpha.train", "hub": "a/b"}], {}, ConfigError, "by `path` or by `hub`"),
         ([{}], {}, ConfigError, "by `path` or by `hub`"),
         (["alpha", {"path": "../{}/alpha.train", "name": "again"}], {}, DataError, "both hold"),

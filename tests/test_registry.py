@@ -32,6 +32,10 @@ def test_registration_as_a_decorator_keeps_the_order_and_replaces_a_name() -> No
 
     table.register("a", 3)
     assert dict(table.items()) == {"a": 3, "b": Something}
+    with table.restored():
+        table.register("c", 4)
+        assert "c" in table
+    assert list(table) == ["a", "b"]
 
 
 @pytest.mark.parametrize(("word", "expected"), [("gpt-2", "GPT2"), ("zzz", None)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from babyllama.config.sections import Config
-from babyllama.config.tables import FAMILIES
+from babyllama.config.tables import CLEANERS, FAMILIES
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
@@ -99,5 +99,7 @@ def _data(config: Config) -> Iterator[Finding]:
         for index, source in enumerate(sources):
             if (source.path is None) == (source.hub is None):
                 yield f"mixing.{group}[{index}]", "give either path or hub"
+            if source.domain is not None and source.domain not in CLEANERS:
+                yield f"mixing.{group}[{index}].domain", f"unknown domain; {suggestion(source.domain, CLEANERS)}"
     if mixing.dev_sources and not mixing.dev_budget:
         yield "mixing.dev_sources", "needs mixing.dev_budget, the size of the held-out text"

@@ -22,8 +22,30 @@ FAMILIES: Registry[Any] = Registry(
 )
 """`model.type` -> a class of `babyllama.architectures.Family`; its file loads no model library before it builds."""
 
-CLEANERS: Registry[Any] = Registry("domain", error=ConfigError)
-"""`domain` of a source -> a function of a text."""
+CLEANERS: Registry[Any] = Registry(
+    "domain",
+    {
+        "default": "babyllama.corpus.cleaning:DEFAULT",
+        "none": "babyllama.corpus.cleaning:NONE",
+        "wikipedia": "babyllama.corpus.cleaning.written:WIKIPEDIA",
+        "simple_wikipedia": "babyllama.corpus.cleaning.written:WIKIPEDIA",
+        "simple_wiki": "babyllama.corpus.cleaning.written:WIKIPEDIA",
+        "gutenberg": "babyllama.corpus.cleaning.written:GUTENBERG",
+        "children_stories": "babyllama.corpus.cleaning.written:CHILDREN_STORIES",
+        "cbt": "babyllama.corpus.cleaning.written:CBT",
+        "subtitles": "babyllama.corpus.cleaning.spoken:SUBTITLES",
+        "open_subtitles": "babyllama.corpus.cleaning.spoken:SUBTITLES",
+        "qed": "babyllama.corpus.cleaning.spoken:QED",
+        "dialogue": "babyllama.corpus.cleaning.spoken:DIALOGUE",
+        "bnc_spoken": "babyllama.corpus.cleaning.spoken:BNC_SPOKEN",
+        "switchboard": "babyllama.corpus.cleaning.spoken:SWITCHBOARD",
+        "childes": "babyllama.corpus.cleaning.spoken:CHILDES",
+        "aochildes": "babyllama.corpus.cleaning.spoken:AOCHILDES",
+    },
+    error=ConfigError,
+)
+"""`domain` of a source -> its cleaner, a function of a text. Names are those of the BabyLM files of both generations and a
+few general ones."""
 
 PROTOCOLS: Registry[Any] = Registry("protocol", error=EvaluationError)
 """`evaluation.protocol` -> a `babyllama.evaluation.protocols.Protocol`."""

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from babyllama.artifacts import Manifest, atomic_file, atomic_folder, fingerprint_file
 from babyllama.config.sections import SourceSection
-from babyllama.corpus.cleaning import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint, suggest_domain
+from babyllama.corpus.cleaning import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint
 from babyllama.corpus.documents import SEPARATOR, corpus_files
 from babyllama.corpus.reading import TEXT_SUFFIXES, plain_stem, plain_suffix
 from babyllama.corpus.sources import Source
 from babyllama.errors import ConfigError, RunError
+from babyllama.registry import suggestion
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def changes(
     """What the cleaner would change in `source`: counts by rule, and `sample` changed lines drawn with `seed`."""
     reader = _reader(source, domain, errors)
     found = Changes(reader.domain_of(source))
-    cleaner = CLEANERS[found.domain]
+    cleaner = CLEANERS.get(found.domain)
     drawn: list[tuple[int, str, str]] = []
     generator = random.Random(seed)
     for part in reader.parts():
@@ -162,4 +163,4 @@ def _reader(file: Path, domain: str | None, errors: str) -> Source:
 
 def _check_domain(domain: str | None) -> None:
     if domain is not None and domain not in CLEANERS:
-        raise ConfigError(f"--domain {domain!r} is not a domain. {suggest_domain(domain)}")
+        raise ConfigError(f"--domain {domain!r} is not a domain; {suggestion(domain, CLEANERS)}.")

@@ -12,11 +12,12 @@ from pathlib import Path
 from babyllama.artifacts import fingerprint_file, fingerprint_value
 from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus import hub
-from babyllama.corpus.cleaning import CLEANERS, clean_all, suggest_domain
+from babyllama.corpus.cleaning import CLEANERS, clean_all
 from babyllama.corpus.documents import corpus_files
 from babyllama.corpus.reading import RECORD_SUFFIXES, plain_stem, plain_suffix, records
 from babyllama.corpus.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
+from babyllama.registry import suggestion
 
 _SMALL_FILE = 1000
 """Bytes up to which two files of different sources may be equal by chance: one-line files often are."""
@@ -115,7 +116,7 @@ def _resolve(mixing: MixingSection, section: SourceSection, key: str, dev: bool)
     if (section.path is None) == (section.hub is None):
         raise ConfigError(f"{key}: a source is named by `path` or by `hub`, one of the two.")
     if section.domain and section.domain not in CLEANERS:
-        raise ConfigError(f"{key}.domain = {section.domain!r} is not a domain. {suggest_domain(section.domain)}")
+        raise ConfigError(f"{key}.domain = {section.domain!r} is not a domain; {suggestion(section.domain, CLEANERS)}.")
     if section.hub:
         name = section.name or section.hub.rstrip("/").rsplit("/", 1)[-1]
         return Source(name, section.weight, section.domain, section, (), mixing.errors)

@@ -119,6 +119,7 @@ def test_duplicate_keys_are_mistakes(write) -> None:
         (MINIMAL + "training: {fp16: true, bf16: true}", "fp16 and bf16 are both true"),
         (MINIMAL + "training: {fp16: true, precision: bf16}", "contradicts fp16: true"),
         (MINIMAL + "data: {random_offset: true, packing: best_fit}", "best_fit has none to shift"),
+        (MINIMAL + "mixing: {sources: [{path: a}, {path: b, domain: childs}]}", "did you mean 'childes'"),
         (MINIMAL + "data: {seq_length: 64}\n", None),
         ("model: {type: Llama, n_layer: 2, n_head: 4}", "model.hidden_size: is required"),
         ("", "the configuration is empty"),

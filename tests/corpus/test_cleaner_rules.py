@@ -15,7 +15,7 @@ from babyllama.corpus.cleaning.triggers import StartsWith, Triggers
 
 RULES: dict[str, Rule] = {
     f"{rule.name}: {rule.pattern.pattern}": rule
-    for cleaner in CLEANERS.values()
+    for cleaner in dict(CLEANERS.items()).values()
     if isinstance(cleaner, Cleaner)
     for rule in cleaner.rules
 }

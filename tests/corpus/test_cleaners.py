@@ -183,9 +183,9 @@ def test_every_babylm_stem_has_golden_lines_or_shares_a_cleaner_with_one():
         "aochildes bnc_spoken cbt children_stories gutenberg open_subtitles qed simple_wikipedia switchboard wikipedia"
     )
     stems_2024 = "bnc_spoken childes gutenberg open_subtitles simple_wiki switchboard"
-    tested = [CLEANERS[domain] for domain in GOLDEN]
+    tested = [CLEANERS.get(domain) for domain in GOLDEN]
     for stem in {*stems_2023.split(), *stems_2024.split()}:
-        cleaner = CLEANERS[stem]
+        cleaner = CLEANERS.get(stem)
         assert any(isinstance(cleaner, Cleaner) and cleaner.rules == other.rules for other in tested), stem
 
 
@@ -323,10 +323,8 @@ def test_real_files_keep_their_words_and_are_clean_after_one_pass(shared_data, r
 @pytest.fixture
 def registry():
     """Undo registrations."""
-    saved = dict(CLEANERS)
-    yield CLEANERS
-    CLEANERS.clear()
-    CLEANERS.update(saved)
+    with CLEANERS.restored():
+        yield
 
 
 @pytest.mark.unit
@@ -349,13 +347,13 @@ def test_named_cleaners_are_attributes():
     assert DomainCleaners.wikipedia("= = = Title = = =") == "Title"
     assert DomainCleaners.subtitles("- Yes.") == "Yes."
     assert DomainCleaners.dialogue("A: Yes .") == "Yes."
-    with pytest.raises(AttributeError, match="Did you mean 'wikipedia'"):
+    with pytest.raises(AttributeError, match="did you mean 'wikipedia'"):
         _ = DomainCleaners.wikpedia
 
 
 @pytest.mark.unit
 def test_what_is_not_a_cleaner_is_an_error(registry):
-    with pytest.raises(ConfigError, match="Did you mean 'childes'"):
+    with pytest.raises(ConfigError, match="did you mean 'childes'"):
         clean("x", "childs")
     with pytest.raises(ConfigError, match="must be a function"):
         DomainCleaners.broken = "no function"

@@ -1,22 +1,22 @@
 """Domain cleaners: one per BabyLM domain, plus `wikipedia`, `subtitles`, `dialogue`, `default` and `none`.
 
 clean(text, "childes")                     the cleaned text
-CLEANERS["childes"].explain(text)          the cleaned text and what each rule did
+CLEANERS.get("childes").explain(text)          the cleaned text and what each rule did
 register_cleaner("poetry")(function)       adds a domain; `DomainCleaners.poetry = function` does the same
 """
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from babyllama.artifacts import fingerprint_value
-from babyllama.corpus.cleaning import spoken, written
+from babyllama.config.tables import CLEANERS
 from babyllama.corpus.cleaning.common import TIDY
 from babyllama.corpus.cleaning.rules import Cleaner, Rule, RuleCount
 from babyllama.errors import ConfigError, DataError
+from babyllama.registry import suggestion
 
 __all__ = [
     "CLEANERS",
@@ -30,30 +30,12 @@ __all__ = [
     "cleaner_fingerprint",
     "create_cleaner_registry",
     "register_cleaner",
-    "suggest_domain",
 ]
 
 CleanerFunction = Callable[[str], str]
 
-CLEANERS: dict[str, CleanerFunction] = {
-    "default": Cleaner("default", "any text: invisible characters, stray spaces, empty lines", TIDY),
-    "none": Cleaner("none", "white space at the ends, nothing else", ()),
-    "wikipedia": written.WIKIPEDIA,
-    "simple_wikipedia": written.WIKIPEDIA,
-    "simple_wiki": written.WIKIPEDIA,
-    "gutenberg": written.GUTENBERG,
-    "children_stories": written.CHILDREN_STORIES,
-    "cbt": written.CBT,
-    "subtitles": spoken.SUBTITLES,
-    "open_subtitles": spoken.SUBTITLES,
-    "qed": spoken.QED,
-    "dialogue": spoken.DIALOGUE,
-    "bnc_spoken": spoken.BNC_SPOKEN,
-    "switchboard": spoken.SWITCHBOARD,
-    "childes": spoken.CHILDES,
-    "aochildes": spoken.AOCHILDES,
-}
-"""Domain -> cleaner. Names are those of the BabyLM files of both generations and a few general ones."""
+DEFAULT = Cleaner("default", "any text: invisible characters, stray spaces, empty lines", TIDY)
+NONE = Cleaner("none", "white space at the ends, nothing else", ())
 
 
 def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> str:
@@ -64,8 +46,6 @@ def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> st
     registered function returns something other than a string.
     """
     cleaner = CLEANERS.get(domain)
-    if cleaner is None:
-        raise ConfigError(f"{domain!r} is not a domain. {suggest_domain(domain)}")
     if isinstance(cleaner, Cleaner):
         return cleaner(text, keep_speakers)
     cleaned = cleaner(text)
@@ -93,7 +73,7 @@ def register_cleaner(name: str, cleaner: CleanerFunction | None = None) -> Any:
     def add(function: CleanerFunction) -> CleanerFunction:
         if not callable(function):
             raise ConfigError(f"the cleaner {name!r} is {type(function).__name__}; it must be a function of a text.")
-        CLEANERS[name] = function
+        CLEANERS.register(name, function)
         return function
 
     return add if cleaner is None else add(cleaner)
@@ -104,8 +84,8 @@ class _Registry(type):
 
     def __getattr__(cls, name: str) -> CleanerFunction:
         if name.startswith("__") or name not in CLEANERS:
-            raise AttributeError(f"no cleaner {name!r}. {suggest_domain(name)}")
-        return CLEANERS[name]
+            raise AttributeError(f"no cleaner {name!r}; {suggestion(name, CLEANERS)}")
+        return CLEANERS.get(name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         register_cleaner(name, value.__func__ if isinstance(value, staticmethod) else value)
@@ -126,18 +106,12 @@ class DomainCleaners(metaclass=_Registry):
 
 def create_cleaner_registry() -> dict[str, CleanerFunction]:
     """Domain -> function of a text, as a copy: changes to it stay there."""
-    return dict(CLEANERS)
-
-
-def suggest_domain(name: str) -> str:
-    """The nearest domain, or the list of them, as a sentence for an error message."""
-    near = difflib.get_close_matches(name, CLEANERS, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known domains: {', '.join(sorted(CLEANERS))}."
+    return dict(CLEANERS.items())
 
 
 def cleaner_fingerprint(domain: str) -> str:
     """A hash that changes when the cleaner of `domain` does: of its rules, or of a registered function's code."""
-    cleaner = CLEANERS[domain]
+    cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
         return fingerprint_value([[rule.name, rule.pattern.pattern, _code(rule.replacement)] for rule in cleaner.rules])
     return fingerprint_value(_code(cleaner))

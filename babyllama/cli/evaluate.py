@@ -5,6 +5,9 @@ evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of 
 evaluate.py MODEL1 MODEL2                                  one table, differences tested
 evaluate.py MODEL --json                                   the results as one JSON object on stdout
 
+Under every protocol a sentence longer than the model's context is read in overlapping windows, and a note counts them.
+babylm-2026 follows babylm-org/babylm-eval as of July 2026; docs/evaluation.md has the table of protocols.
+
 MODEL is a run folder, a model folder, a checkpoint or a Hub name. Results of a run are kept in its evaluation/ folder,
 and its plots and card are drawn again.
 """
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="masked models: mask each token alone, or with the rest of its word (default: original)",
     )
     parser.add_argument("--pairs-per-paradigm", type=int, metavar="N", help="score a seeded subset of each paradigm")
-    parser.add_argument("--seed", type=int, default=42, help="draws subsets, ties, bootstrap and samples (default: 42)")
+    parser.add_argument("--seed", type=int, default=42, help="draws subsets, ties and samples (default: 42)")
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -83,14 +84,26 @@ class MaskedScorer:
         done = 0
         with torch.inference_mode():
             while done < len(jobs):
-                width = len(sequences[jobs[done][0]].ids)
-                batch = jobs[done : done + max(1, self.batch_tokens // width)]
-                for (n, k), value in zip(batch, self._masked_batch(sequences, batch, width), strict=True):
-                    results[n][k] = value
-                done += len(batch)
+                done += self._score_batch(sequences, jobs, done, results)
                 if progress is not None:
                     progress(len(sequences) * done // len(jobs), len(sequences))
+            # Padding whose embedding is broken spoils the rows it fills up: those are read again without any.
+            broken = [(n, k) for n, k in jobs if np.isnan(results[n][k])]
+            for _, group in groupby(broken, key=lambda job: len(sequences[job[0]].ids)):
+                same_length, done = list(group), 0
+                while done < len(same_length):
+                    done += self._score_batch(sequences, same_length, done, results)
         return results
+
+    def _score_batch(
+        self, sequences: Sequence[Encoded], jobs: Sequence[tuple[int, int]], start: int, results: list[np.ndarray]
+    ) -> int:
+        """Score as many of `jobs` (longest first) from `start` on as one batch holds; gives their number."""
+        width = len(sequences[jobs[start][0]].ids)
+        batch = jobs[start : start + max(1, self.batch_tokens // width)]
+        for (n, k), value in zip(batch, self._masked_batch(sequences, batch, width), strict=True):
+            results[n][k] = value
+        return len(batch)
 
     def _masked_batch(self, sequences: Sequence[Encoded], batch: Sequence[tuple[int, int]], width: int) -> np.ndarray:
         import torch

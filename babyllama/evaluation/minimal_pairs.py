@@ -121,7 +121,7 @@ def _score_all(
     sample = random.Random(seed).sample(range(len(pairs)), min(RESCORE_SAMPLE, len(pairs)))
     precise = _score_sentences(exact, rules, encoded, _sentences_of(pairs[i] for i in sample), None)
     errors = [abs(_margin(scored, pairs[i]) - _margin(precise, pairs[i])) for i in sample]
-    largest = float(np.nanmax(errors)) if errors else 0.0
+    largest = max((error for error in errors if not np.isnan(error)), default=0.0)
     threshold = RESCORE_FACTOR * largest
     near = [pair for pair in pairs if not abs(_margin(scored, pair)) > threshold]  # NaN counts as near
     wanted = _sentences_of(near)
@@ -132,7 +132,7 @@ def _score_all(
         scored.values.update({s: v for s, v in source.values.items() if s in set(wanted)})
     facts = {
         "dtype": "bf16, near ties again in fp32",
-        "bf16_largest_error_estimate": largest,
+        "bf16_largest_error_estimate": float(largest),
         "rescore_margin": threshold,
         "rescored_share": len(near) / len(pairs),
     }
@@ -193,6 +193,7 @@ def _decide(rules: Protocol, pairs: Sequence[Pair], scored: _Scored, seed: int) 
         good_tokens=np.array([scored.tokens[pair.good] for pair in pairs]),
         bad_tokens=np.array([scored.tokens[pair.bad] for pair in pairs]),
         correct=np.asarray(correct, dtype=bool),
+        ties=tied,
     )
 
 

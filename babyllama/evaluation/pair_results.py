@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from babyllama.evaluation.pairs import BLIMP_NAME, Pair, PairSet, is_whole_blimp
-from babyllama.evaluation.statistics import bootstrap_mean_of_groups, wilson
+from babyllama.evaluation.statistics import mean_of_proportions, wilson
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,13 @@ class PairScores:
     bad_tokens: np.ndarray
     correct: np.ndarray
     """Decision per pair (bool)."""
+    ties: np.ndarray
+    """Pairs whose two scores are equal as the protocol sees them (bool)."""
 
     @cached_property
     def nan(self) -> np.ndarray:
         """Pairs with a score that is not a number."""
         return np.isnan(self.good) | np.isnan(self.bad)
-
-    @cached_property
-    def ties(self) -> np.ndarray:
-        """Pairs whose two scores are exactly equal."""
-        return self.good == self.bad
 
 
 @dataclass
@@ -115,15 +112,14 @@ class MinimalPairResults:
 
     @cached_property
     def interval(self) -> tuple[float, float]:
-        """95 % bootstrap interval of `accuracy`, pairs resampled inside their paradigms."""
-        return bootstrap_mean_of_groups(
-            [self.scores.correct[rows] for rows in self._rows(lambda p: p.uid).values()], seed=self.seed
-        )
+        """95 % interval of `accuracy`: the paradigms are fixed, their pairs are a sample."""
+        groups = [self.scores.correct[rows] for rows in self._rows(lambda p: p.uid).values()]
+        return mean_of_proportions([int(group.sum()) for group in groups], [len(group) for group in groups])
 
     @property
     def half_credit_accuracy(self) -> float:
         """`accuracy` when each tie counts one half: what a draw gives on average."""
-        credit = np.where(self.scores.ties & ~self.scores.nan, 0.5, self.scores.correct)
+        credit = np.where(self.scores.ties, 0.5, self.scores.correct)
         return float(np.mean([credit[rows].mean() for rows in self._rows(lambda p: p.uid).values()]))
 
     @property

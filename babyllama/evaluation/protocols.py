@@ -94,12 +94,12 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             "babylm-2025", "own", False, "sum", "good", False,
-            "babylm/evaluation-pipeline-2025, sentence_zero_shot, backend `causal`",
+            "babylm/evaluation-pipeline-2025 (commit bf55c11), sentence_zero_shot, backend `causal`",
         ),
         Protocol(
             "babylm-2026", "own", False, "sum", "random", True,
-            "babylm-org/babylm-eval (2026), strict, sentence_zero_shot, backend `causal`; ties drawn at "
-            "random",
+            "babylm-org/babylm-eval as of July 2026, strict, sentence_zero_shot, backend `causal`; ties drawn at random "
+            "(its commit 45fe2c1 of April 2026 still let the good sentence win)",
         ),
         Protocol(
             "minicons", "own_scored_tail", False, "mean", "good", False,

@@ -8,8 +8,9 @@ ever exists.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,14 @@ Progress = Callable[[int, int], None]
 _PROBE_TOLERANCE = 1e-3
 _SAFE_EXPONENT = 60.0
 """exp of numbers below this, summed over any vocabulary, stays within float32; no maximum need be taken away first."""
+
+
+class _Use(NamedTuple):
+    """A window of a sequence that reads the same tokens as others may: which targets it predicts, and where it begins."""
+
+    sequence: int
+    part: slice
+    begin: int
 
 
 class CausalScorer:
@@ -75,39 +84,74 @@ class CausalScorer:
 
         kinds = 1 if subset is None else 2
         results: list[np.ndarray] = [np.zeros((kinds, len(s.targets)), dtype=np.float32) for s in sequences]
-        wanted: dict[tuple[int, ...], list[tuple[int, slice, int]]] = {}
+        uses: dict[tuple[int, ...], list[_Use]] = {}
         for number, sequence in enumerate(sequences):
             for part, begin, end in windows(len(sequence.inputs), sequence.targets, self.context, self.stride):
-                wanted.setdefault(sequence.ids[begin:end], []).append((number, part, begin))
-        inputs = list(wanted)
-        uses = list(wanted.values())
+                uses.setdefault(sequence.ids[begin:end], []).append(_Use(number, part, begin))
+        inputs = list(uses)
         with torch.inference_mode():
             if self.use_head is None and inputs:
                 self._probe(inputs)
-            self.trees_now = bool(self.use_trees) and max(map(len, inputs), default=0) <= self.tree_limit
-            rows = pack_trees(inputs, self.row_tokens) if self.trees_now else pack_single(inputs)
+            trees = bool(self.use_trees) and max(map(len, inputs), default=0) <= self.tree_limit
+            rows = pack_trees(inputs, self.row_tokens) if trees else pack_single(inputs)
             done = 0
             for batch in batches(rows, self.batch_tokens):
-                places: list[tuple[int, slice, int]] = []
-                sources, targets = [], []
-                width = len(batch[0].ids)
-                for index, row in enumerate(batch):
-                    for member, path in row.members:
-                        for number, part, begin in uses[member]:
-                            sequence = sequences[number]
-                            at: np.ndarray = np.asarray(sequence.targets[part], dtype=np.int64)
-                            sources.append(path[at - 1 - begin] + index * width)
-                            targets.append(np.asarray(sequence.ids, dtype=np.int64)[at])
-                            places.append((number, part, len(at)))
-                values = self._edges(batch, np.concatenate(sources), np.concatenate(targets), subset)
-                start = 0
-                for number, part, count in places:
-                    results[number][:, part] = values[:, start : start + count]
-                    start += count
-                done += len(places)
+                done += self._score_batch(batch, trees, inputs, uses, sequences, results, subset)
                 if progress is not None:
                     progress(min(done, len(sequences)), len(sequences))
+            self._read_apart(uses, sequences, results, subset)
         return [result[0] for result in results] if subset is None else results
+
+    def _score_batch(
+        self,
+        batch: Sequence[Row],
+        trees: bool,
+        inputs: Sequence[tuple[int, ...]],
+        uses: Mapping[tuple[int, ...], Sequence[_Use]],
+        sequences: Sequence[Encoded],
+        results: list[np.ndarray],
+        subset: np.ndarray | None,
+    ) -> int:
+        """Fill `results` with what `batch` tells; gives the number of windows that it held."""
+        places: list[tuple[int, slice, int]] = []
+        sources, targets = [], []
+        width = len(batch[0].ids)
+        for index, row in enumerate(batch):
+            for member, path in row.members:
+                for use in uses[inputs[member]]:
+                    sequence = sequences[use.sequence]
+                    at: np.ndarray = np.asarray(sequence.targets[use.part], dtype=np.int64)
+                    sources.append(path[at - 1 - use.begin] + index * width)
+                    targets.append(np.asarray(sequence.ids, dtype=np.int64)[at])
+                    places.append((use.sequence, use.part, len(at)))
+        self.trees_now = trees
+        values = self._edges(batch, np.concatenate(sources), np.concatenate(targets), subset)
+        start = 0
+        for number, part, count in places:
+            results[number][:, part] = values[:, start : start + count]
+            start += count
+        return len(places)
+
+    def _read_apart(
+        self,
+        uses: Mapping[tuple[int, ...], Sequence[_Use]],
+        sequences: Sequence[Encoded],
+        results: list[np.ndarray],
+        subset: np.ndarray | None,
+    ) -> None:
+        """Read every sequence whose scores are not numbers again, one to a row and without padding.
+
+        Attention multiplies what it must not see by zero, and zero times NaN is NaN: one broken sentence would spoil those
+        that share its row, and broken padding those that are shorter than their batch.
+        """
+        broken = [
+            tokens
+            for tokens, users in uses.items()
+            if any(np.isnan(results[use.sequence][:, use.part]).any() for use in users)
+        ]
+        for _, same_length in groupby(pack_single(broken), key=lambda row: len(row.ids)):
+            for batch in batches(list(same_length), self.batch_tokens):
+                self._score_batch(batch, False, broken, uses, sequences, results, subset)
 
     # --------------------------------------------------------------------------------------------------------
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _LN2 = math.log(2)
 _BATCH = 512
-_SPACE_MARKS = ("Ġ", "Ċ", "ĉ", "č", "▁")
-"""How byte-level tokenizers (space, line feed, tab, carriage return) and SentencePiece ones write leading white space."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,22 @@ def surprisal(
 
 
 def boundary_tokens(tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """Ids of the tokens that begin with white space, and of the end mark; empty when no token begins with a space."""
-    vocabulary = tokenizer.get_vocab()
-    spaces = [index for token, index in vocabulary.items() if token.startswith(_SPACE_MARKS)]
-    if not any(token.startswith(("Ġ", "▁")) for token in vocabulary):
+    """Ids of the tokens that begin with white space, and of the end mark; empty when no token begins with a space.
+
+    What a token begins with is asked of the tokenizer's own decoder, with a letter in front: how spaces are written (Ġ, ▁),
+    how the pieces that continue a word are marked (▁, ##), and bytes that stand alone (<0x0A>) differ between types. A
+    BERT-like WordPiece decoder puts spaces between tokens by rule, so that its tokens mark none.
+    """
+    decoder = tokenizer.backend_tokenizer.decoder
+    if decoder is None or b'"WordPiece"' in decoder.__getstate__():
         return np.zeros(0, dtype=np.int64)
+    begins = {index: decoder.decode(["a", token])[1:2] for token, index in tokenizer.get_vocab().items()}
+    if " " not in begins.values():
+        return np.zeros(0, dtype=np.int64)
+    ends = {index for index, character in begins.items() if character.isspace()}
     if tokenizer.eos_token_id is not None:
-        spaces.append(tokenizer.eos_token_id)
-    return np.array(sorted(set(spaces)), dtype=np.int64)
+        ends.add(tokenizer.eos_token_id)
+    return np.array(sorted(ends), dtype=np.int64)
 
 
 def _score(

@@ -237,3 +237,45 @@ def test_masked_head_is_applied_to_the_masked_positions_only(tmp_path: Any) -> N
     scorer.head = None
     for first, second in zip(found, scorer.score(encoded), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("broken_padding", [False, True])
+def test_a_broken_sentence_spoils_no_other(tmp_path: Any, family: str, broken_padding: bool) -> None:
+    """One token whose embedding is NaN, or the padding's: sentences without it keep their scores."""
+    import torch
+
+    loaded = load(save_model(tmp_path, family))
+    encoded = sentences()
+    whole = CausalScorer(loaded, row_tokens=64).score(encoded)
+    token = 0 if broken_padding else encoded[0].ids[len(encoded[0].ids) // 2]
+    with torch.no_grad():
+        rows = torch.full_like(loaded.model.get_input_embeddings().weight[token], float("nan"))
+        weight = loaded.model.get_input_embeddings().weight.clone()
+        weight[token] = rows
+        loaded.model.get_input_embeddings().weight = torch.nn.Parameter(weight)  # the output layer keeps the old ones
+    found = CausalScorer(loaded, row_tokens=64).score(encoded)
+    hit = [token in sequence.inputs for sequence in encoded]
+    assert any(hit) != broken_padding
+    assert not all(hit)
+    assert [bool(np.isnan(values).any()) for values in found] == hit
+    for before, after, broken in zip(whole, found, hit, strict=True):
+        if not broken:
+            np.testing.assert_allclose(after, before, atol=2e-5)
+
+
+@pytest.mark.unit
+def test_broken_padding_spoils_no_masked_sentence(tmp_path: Any) -> None:
+    import torch
+
+    from babyllama.evaluation.masked import MaskedScorer, encode_masked
+
+    loaded = load(save_model(tmp_path, "Bert"))
+    encoded = encode_masked(loaded.tokenizer, [good for _, good, _ in PAIRS])
+    whole = MaskedScorer(loaded).score(encoded)
+    weight = loaded.model.get_input_embeddings().weight.clone()
+    weight[0] = float("nan")
+    loaded.model.get_input_embeddings().weight = torch.nn.Parameter(weight)
+    for before, after in zip(whole, MaskedScorer(loaded).score(encoded), strict=True):
+        np.testing.assert_allclose(after, before, atol=2e-5)

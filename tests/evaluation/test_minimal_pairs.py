@@ -143,6 +143,7 @@ def made_up(
         good_tokens=np.array([3, 3, 4, 2, 3, 3]),
         bad_tokens=np.array([3, 4, 3, 3, 3, 3]),
         correct=np.array(correct),
+        ties=np.zeros(6, dtype=bool),
     )
     return MinimalPairResults("set", model, "lm-eval", pairs, scores, [])
 
@@ -187,7 +188,7 @@ def test_bf16_with_near_ties_again_decides_as_fp32(
     loaded = load(save_model(tmp_path / "model", family))
     pairs = [(f"p{n % 3}", f"{good} {n}", f"{bad} {n}") for n in range(8) for _, good, bad in PAIRS]
     folder = write_pairs(tmp_path / "pairs", pairs)
-    exact = score_minimal_pairs(loaded, folder)
+    exact = score_minimal_pairs(loaded, folder, dtype="fp32")
     assert exact.scoring["dtype"] == "fp32"
     monkeypatch.setattr(minimal_pairs, "has_fast_bf16", lambda device: True)
     monkeypatch.setattr(minimal_pairs, "RESCORE_SAMPLE", 10)
@@ -212,7 +213,7 @@ def test_masked_models_are_scored_token_by_token(tmp_path: Path) -> None:
 
     loaded = load(save_model(tmp_path / "model", "Bert"))
     assert loaded.masked
-    found = score_minimal_pairs(loaded, write_pairs(tmp_path / "pairs"))
+    found = score_minimal_pairs(loaded, write_pairs(tmp_path / "pairs"), dtype="fp32")
     for index, pair in enumerate(found.pairs[:3]):
         ids = loaded.tokenizer(pair.good, return_tensors="pt")["input_ids"]
         total = 0.0

@@ -48,7 +48,7 @@ def test_correction_by_hand(tmp_path: Path) -> None:
     ids = [1, *loaded.tokenizer(text, add_special_tokens=False)["input_ids"]]
     log_p = distributions(loaded, ids)
     vocabulary = loaded.tokenizer.get_vocab()
-    boundary = [i for token, i in vocabulary.items() if token[0] in "ĠĊĉč"] + [2]
+    boundary = [i for token, i in vocabulary.items() if token in byte_level_spaces(list(vocabulary))] + [2]
     mass = np.exp(log_p[:, boundary]).sum(axis=1)
     rows = list(surprisal(loaded, [text]))
     start = 1
@@ -79,6 +79,53 @@ def test_corrected_probabilities_of_all_continuations_cannot_exceed_one(tmp_path
     total = sum(2 ** -(row.surprisal_corrected or 0) for row in surprisal(loaded, alone) if row.index == 2)
     assert 0 < total <= 1
     assert len(ends) > 10
+
+
+def byte_level_spaces(names: list[str], continues: str = "") -> set[str]:
+    """Those of byte-level tokens whose text begins with white space, by GPT-2's table of bytes."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    byte_of = {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+    found = set()
+    for name in names:
+        bare = name.removeprefix(continues) or name
+        data = bytes(byte_of[character] for character in bare if character in byte_of)
+        if len(data) == len(bare) and any(data.startswith(chr(c).encode()) for c in range(0x3001) if chr(c).isspace()):
+            found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+def test_boundaries_of_every_type(kind: str) -> None:
+    """The mark of pieces that continue a word is no space; vertical tab, form feed and 0x1c-0x1f are."""
+    from babyllama.config.sections import TokenizerSection
+    from babyllama.tokenizer import train_tokenizer, wrap_tokenizer
+
+    text = " ".join(TEXT * 3) + "   \n\n\t x\x0b \x0cy \x1cz \xa0w \u3000"
+    section = TokenizerSection(type=kind, vocab_size=700)  # type: ignore[arg-type]
+    tokenizer = wrap_tokenizer(train_tokenizer([text], section))
+    names = list(tokenizer.get_vocab())
+    expected = byte_level_spaces(names, "▁" if kind == "wordpiece" else "") | {"</s>"}
+    assert set(tokenizer.convert_ids_to_tokens(boundary_tokens(tokenizer).tolist())) == expected
+    assert {"ċ", "Č", "Ĝ", "ğ"} <= expected, "0x0b, 0x0c, 0x1c and 0x1f stand in the alphabet"
+    if kind == "wordpiece":
+        assert "▁Ġ" in expected
+        assert "▁a" not in expected
+
+
+def test_boundaries_of_other_peoples_tokenizers() -> None:
+    """SentencePiece's ▁ and its bytes; a BERT tokenizer marks continuing pieces and no spaces."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = ["<unk>", "</s>", "▁", "▁cat", "cat", "<0x0A>", "<0x41>", "##s", "."]
+    backend = Tokenizer(models.BPE({name: n for n, name in enumerate(vocabulary)}, [], unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.decoder = decoders.Sequence([decoders.Metaspace(), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
+    assert boundary_tokens(tokenizer).tolist() == [1, 2, 3, 5]
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+    assert boundary_tokens(PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")).tolist() == []
 
 
 def test_white_space_and_unicode(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babyllama.evaluation.statistics import bootstrap_mean_of_groups, holm, mcnemar, sign_test, wilson
+from babyllama.evaluation.statistics import holm, mcnemar, mean_of_proportions, sign_test, wilson
 
 pytestmark = pytest.mark.unit
 
@@ -49,14 +49,30 @@ def test_holm_against_r() -> None:
     assert list(found.values()) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_bootstrap_interval_has_the_width_theory_gives() -> None:
-    draw = np.random.default_rng(0)
-    groups = [(draw.random(400) < share).astype(float) for share in (0.5, 0.7, 0.9)]
-    low, high = bootstrap_mean_of_groups(groups, samples=4000)
-    error = math.sqrt(sum(g.mean() * (1 - g.mean()) / len(g) for g in groups)) / len(groups)
-    middle = float(np.mean([g.mean() for g in groups]))
-    assert (low, high) == pytest.approx((middle - 1.96 * error, middle + 1.96 * error), abs=0.003)
-    assert bootstrap_mean_of_groups(groups) == bootstrap_mean_of_groups(groups), "seeded"
-    graded = bootstrap_mean_of_groups([np.linspace(0, 1, 50)])
-    assert graded[0] < 0.5 < graded[1]
-    assert all(math.isnan(value) for value in bootstrap_mean_of_groups([]))
+def test_interval_of_a_mean_has_the_width_theory_gives() -> None:
+    sizes, right = [400, 400, 400], [200, 280, 360]
+    low, high = mean_of_proportions(right, sizes)
+    error = math.sqrt(sum(x / n * (1 - x / n) / n for x, n in zip(right, sizes, strict=True))) / 3
+    assert (low, high) == pytest.approx((0.7 - 1.96 * error, 0.7 + 1.96 * error), abs=0.002)
+    assert mean_of_proportions([27], [30]) == pytest.approx(wilson(27, 30)), "of one group it is Wilson's"
+    assert all(math.isnan(value) for value in mean_of_proportions([], []))
+
+
+@pytest.mark.parametrize("right", [0, 30])
+def test_interval_of_a_mean_holds_at_the_ends(right: int) -> None:
+    """All right tells as much about 20 x 30 pairs as about 600 in one paradigm: not that every pair will be."""
+    low, high = mean_of_proportions([right] * 20, [30] * 20)
+    assert (low, high) == pytest.approx(wilson(right * 20, 600), abs=1e-12)
+    assert high - low > 0.006
+
+
+def test_paradigms_of_one_pair_still_give_an_interval() -> None:
+    low, high = mean_of_proportions([1, 0] * 30, [1] * 60)
+    assert (low, high) == pytest.approx(wilson(30, 60), abs=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99, 0.999])
+def test_coverage_of_the_interval_of_a_mean(share: float) -> None:
+    draws = np.random.default_rng(0).binomial(30, share, size=(1000, 20))
+    intervals = [mean_of_proportions(list(draw), [30] * 20) for draw in draws]
+    assert np.mean([low <= share <= high for low, high in intervals]) > 0.93

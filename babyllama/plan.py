@@ -13,7 +13,7 @@ from pathlib import Path
 from babyllama.architectures import family, parameter_counts
 from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config, ModelSection
-from babyllama.corpus.budget import parse_amount
+from babyllama.config.amounts import parse_amount
 from babyllama.corpus.documents import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, DataError, TokenizerError
@@ -155,7 +155,7 @@ def _tokens(config: Config) -> tuple[int | None, str]:
         files = corpus_files(path, key="data.train_path")
     except DataError:
         if config.mixing and config.mixing.budget:
-            amount = parse_amount(config.mixing.budget, key="mixing.budget")
+            amount = parse_amount(config.mixing.budget)
             tokens = round(amount.number * _TOKENS_PER[amount.unit or "bytes"])
             made = f"train mixes {config.mixing.budget} from {config.mixing.root}, about {tokens:,} tokens"
             return tokens, f"{path}, not there yet ({made})"

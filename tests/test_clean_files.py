@@ -53,7 +53,7 @@ def test_diff_shows_a_sample_with_counts(tmp_path, capsys):
     assert "+ Yes." in shown
     assert re.search(r"speaker labels +1 +3", shown)
     assert main(["clean", "--diff", str(file), "--domain", "dialog"]) == 2
-    assert "Did you mean 'dialogue'" in capsys.readouterr().err
+    assert "did you mean 'dialogue'" in capsys.readouterr().err
     assert main(["clean", str(file)]) == 2
     assert main(["clean", "--domains"]) == 0
 

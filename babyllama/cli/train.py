@@ -77,15 +77,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _flags(args: argparse.Namespace) -> list[tuple[str, str, object]]:
-    """Every shorthand that was given, zero and false included. Values are read as YAML, like overrides."""
-    from babyllama.config.yaml_file import parse_value
-
+    """Every shorthand that was given, zero and false included. Values are read as overrides are."""
     found: list[tuple[str, str, object]] = []
     for flag, key in FLAGS.items():
         text = getattr(args, flag.replace("-", "_"))
         if text is not None:
-            value = text if flag == "model-name" else parse_value(text, f"--{flag} {text}")
-            found.append((f"--{flag}", key, value))
+            found.append((f"--{flag}", key, text))
     for flag, key in SWITCHES.items():
         value = getattr(args, flag.replace("-", "_"))
         if value is not None:

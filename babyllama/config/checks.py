@@ -2,81 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
+from babyllama.config.amounts import parse_amount
 from babyllama.config.sections import Config
 from babyllama.config.tables import CLEANERS, FAMILIES
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
 """(dotted key, broken rule)"""
+Rule = Callable[[Config], Iterator[Finding]]
 
 FAMILY_KEYS = ("n_kv_head", "resid_pdrop", "attn_pdrop", "embd_pdrop")
 """Keys of the `model` section that only some families have."""
 
-
-def cross_checks(config: Config) -> Iterator[Finding]:
-    """Every contradiction between the keys of `config`."""
-    yield from _model(config)
-    yield from _batches(config)
-    yield from _precision(config)
-    yield from _data(config)
+_rules: list[tuple[tuple[str, ...], Rule]] = []
 
 
-def _model(config: Config) -> Iterator[Finding]:
+def cross_checks(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
+    """Every contradiction between the keys of `config`, but for rules on keys that are `broken` by themselves."""
+    for keys, rule in _rules:
+        if any(_inside(key, mistake) for key in keys for mistake in broken):
+            continue
+        for key, text in rule(config):
+            if not any(_inside(mistake, key) for mistake in broken):
+                yield key, text
+
+
+def _inside(key: str, other: str) -> bool:
+    """Is `key` the key `other`, or one below it? `model.*` is below every key of the section."""
+    return key == other or key.startswith((f"{other}.", f"{other}[")) or (key[-1] == "*" and other.startswith(key[:-1]))
+
+
+def _on(*keys: str) -> Callable[[Rule], Rule]:
+    """A rule that reads `keys`."""
+
+    def enter(rule: Rule) -> Rule:
+        _rules.append((keys, rule))
+        return rule
+
+    return enter
+
+
+@_on("model.type")
+def _known_family(config: Config) -> Iterator[Finding]:
+    if config.model.type not in FAMILIES:
+        yield "model.type", f"unknown model type; {suggestion(config.model.type, FAMILIES)}"
+
+
+@_on("model.type", *(f"model.{key}" for key in FAMILY_KEYS))
+def _keys_of_the_family(config: Config) -> Iterator[Finding]:
     model = config.model
     if model.type not in FAMILIES:
-        yield "model.type", f"unknown model type; {suggestion(model.type, FAMILIES)}"
         return
-    family = FAMILIES.get(model.type)()
     for key in FAMILY_KEYS:
-        value = getattr(model, key)
         # A dropout of zero says what a family without that dropout does anyway.
-        if value not in (None, 0.0) and key not in family.optional_keys:
+        if getattr(model, key) not in (None, 0.0) and key not in FAMILIES.get(model.type).optional_keys:
             have = [name for name, other in FAMILIES.items() if key in other.optional_keys]
             yield f"model.{key}", f"{model.type} has no such setting ({', '.join(have)} has); remove the key"
-    if model.hidden_size % model.n_head:
-        yield (
-            "model.hidden_size",
-            f"must be a multiple of model.n_head ({model.hidden_size} / {model.n_head} is not whole); "
-            f"try {model.hidden_size - model.hidden_size % model.n_head or model.n_head}",
+
+
+@_on("model.hidden_size", "model.n_head")
+def _whole_heads(config: Config) -> Iterator[Finding]:
+    width, heads = config.model.hidden_size, config.model.n_head
+    if width % heads:
+        rule = (
+            f"must be a multiple of model.n_head ({width} / {heads} is not whole); try {width - width % heads or heads}"
         )
-    else:
-        for key, rule in family.problems(model):
+        yield "model.hidden_size", rule
+
+
+@_on("model.*")
+def _rules_of_the_family(config: Config) -> Iterator[Finding]:
+    model = config.model
+    if model.type in FAMILIES and model.hidden_size % model.n_head == 0:
+        for key, rule in FAMILIES.get(model.type)().problems(model):
             yield f"model.{key}", rule
-    longest = model.max_position_embeddings
+
+
+@_on("model.max_position_embeddings", "data.seq_length")
+def _context_holds_a_block(config: Config) -> Iterator[Finding]:
+    longest = config.model.max_position_embeddings
     if longest is not None and longest < config.data.seq_length:
         yield "model.max_position_embeddings", f"must be at least data.seq_length ({config.data.seq_length})"
-    if not model.name.strip() or any(part in ("", ".", "..") for part in model.name.split("/")):
-        yield "model.name", "must be a folder name"
 
 
-def _batches(config: Config) -> Iterator[Finding]:
-    training = config.training
-    effective, micro = training.effective_batch_size, training.batch_size
+@_on("training.batch_size", "training.effective_batch_size")
+def _effective_batch(config: Config) -> Iterator[Finding]:
+    effective, micro = config.training.effective_batch_size, config.training.batch_size
     if micro == "auto":
         if effective is None:
             yield "training.batch_size", "auto needs training.effective_batch_size, which it then divides"
-        return
-    if effective is None:
-        return
-    if effective % micro:
+    elif effective is not None and effective % micro:
         yield (
             "training.effective_batch_size",
             f"must be a multiple of training.batch_size ({effective} / {micro} is not whole); "
             f"try {max(1, effective // micro) * micro} or a batch_size that divides it",
         )
-    if "gradient_accumulation_steps" in training.model_fields_set:
-        product = micro * training.gradient_accumulation_steps
-        if effective % product:
-            yield (
-                "training.gradient_accumulation_steps",
-                f"training.effective_batch_size ({effective}) already sets the accumulation; "
-                f"{micro} x {training.gradient_accumulation_steps} = {product} does not divide it: remove one of the two",
-            )
 
 
-def _precision(config: Config) -> Iterator[Finding]:
+@_on("training.batch_size", "training.effective_batch_size", "training.gradient_accumulation_steps")
+def _accumulation(config: Config) -> Iterator[Finding]:
+    training = config.training
+    effective, micro = training.effective_batch_size, training.batch_size
+    if micro == "auto" or effective is None or "gradient_accumulation_steps" not in training.model_fields_set:
+        return
+    product = micro * training.gradient_accumulation_steps
+    if effective % product:
+        yield (
+            "training.gradient_accumulation_steps",
+            f"training.effective_batch_size ({effective}) already sets the accumulation; "
+            f"{micro} x {training.gradient_accumulation_steps} = {product} does not divide it: remove one of the two",
+        )
+
+
+@_on("training.fp16", "training.bf16", "training.precision")
+def _one_precision(config: Config) -> Iterator[Finding]:
     training = config.training
     asked = {name for name in ("fp16", "bf16") if getattr(training, name)}
     if len(asked) == 2:
@@ -85,21 +126,61 @@ def _precision(config: Config) -> Iterator[Finding]:
         yield "training.precision", f"contradicts {asked.pop()}: true; keep one of the two"
 
 
-def _data(config: Config) -> Iterator[Finding]:
+@_on("data.random_offset", "data.packing")
+def _offset_needs_cuts(config: Config) -> Iterator[Finding]:
     if config.data.random_offset and config.data.packing != "concat":
         yield "data.random_offset", "shifts the cuts of packing: concat; best_fit has none to shift"
+
+
+@_on("data.seq_length")
+def _something_to_predict(config: Config) -> Iterator[Finding]:
     if config.data.seq_length < 2:
         yield "data.seq_length", "must be at least 2: each token is predicted from the ones before it"
-    if "perplexity" in config.evaluation.tasks and config.data.eval_path is None:
-        yield "evaluation.tasks", "perplexity needs data.eval_path, the text it is measured on"
-    mixing = config.mixing
-    if mixing is None:
+
+
+@_on("data.eval_path", "evaluation.tasks", "training.keep_best")
+def _held_out_text(config: Config) -> Iterator[Finding]:
+    if config.data.eval_path is not None:
         return
-    for group, sources in (("sources", mixing.sources), ("dev_sources", mixing.dev_sources or [])):
+    if "perplexity" in config.evaluation.tasks:
+        yield "evaluation.tasks", "perplexity needs data.eval_path, the text it is measured on"
+    if config.training.keep_best:
+        yield "training.keep_best", "needs held-out text to tell which model is best: set data.eval_path"
+
+
+@_on("mixing.sources", "mixing.dev_sources")
+def _sources(config: Config) -> Iterator[Finding]:
+    if config.mixing is None:
+        return
+    for group, sources in (("sources", config.mixing.sources), ("dev_sources", config.mixing.dev_sources or [])):
         for index, source in enumerate(sources):
             if (source.path is None) == (source.hub is None):
                 yield f"mixing.{group}[{index}]", "give either path or hub"
             if source.domain is not None and source.domain not in CLEANERS:
                 yield f"mixing.{group}[{index}].domain", f"unknown domain; {suggestion(source.domain, CLEANERS)}"
-    if mixing.dev_sources and not mixing.dev_budget:
+
+
+@_on("mixing.dev_sources", "mixing.dev_budget")
+def _held_out_budget(config: Config) -> Iterator[Finding]:
+    if config.mixing is not None and config.mixing.dev_sources and not config.mixing.dev_budget:
         yield "mixing.dev_sources", "needs mixing.dev_budget, the size of the held-out text"
+
+
+@_on("mixing.budget", "mixing.dev_budget", "mixing.unit", "mixing.exact", "mixing.on_short")
+def _budgets(config: Config) -> Iterator[Finding]:
+    mixing = config.mixing
+    if mixing is None:
+        return
+    given: dict[str, str] = {"mixing.unit": mixing.unit} if mixing.unit != "bytes" else {}
+    for key in ("budget", "dev_budget"):
+        text = getattr(mixing, key)
+        unit = parse_amount(text).unit if text is not None else None
+        if unit is not None:
+            given[f"mixing.{key}"] = unit
+    if len(set(given.values())) > 1:
+        named = ", ".join(f"{key}: {unit}" for key, unit in given.items())
+        yield list(given)[-1], f"budgets and shares in different units ({named}); give them in one unit"
+    elif mixing.exact and "tokens" in given.values():
+        yield "mixing.exact", "works for bytes and words; tokens cannot be cut to the exact number"
+    if mixing.on_short == "repeat" and mixing.budget is None:
+        yield "mixing.on_short", "repeat needs mixing.budget: without one the sources would never end"

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import re
-import types
-import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from babyllama.config.checks import cross_checks
-from babyllama.config.problems import KeyPath, Place, Problem, dotted, raise_problems
+from babyllama.config.problems import KeyPath, Problem, dotted, raise_problems
+from babyllama.config.scalars import Scalar, typed
 from babyllama.config.sections import Config
-from babyllama.config.yaml_file import Source, read_override, read_yaml, single_value
+from babyllama.config.source import Source
+from babyllama.config.types import Section, members_of, section_of
+from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.registry import nearest
 
 Flag = tuple[str, str, Any]
-"""A command-line flag as given: (its name, the dotted key it sets, its value)."""
+"""A command-line flag as given: (its name, the dotted key it sets, its value: text as typed, or true or false)."""
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = (), flags: Iterable[Flag] = ()) -> Config:
@@ -30,7 +33,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = (), flags: Iterable
     for override in overrides:
         source.merge(read_override(override))
     for flag, key, value in flags:
-        source.merge(single_value(tuple(key.split(".")), value, Place(f"{flag} {value}")))
+        source.merge(single_value(tuple(key.split(".")), value, f"{flag} {value}"))
     return check(source, str(path))
 
 
@@ -40,45 +43,63 @@ def config_from_values(values: dict[str, Any]) -> Config:
 
 
 def check(source: Source, title: str) -> Config:
-    """Validate `source` section by section; raises ConfigError with every problem at once."""
-    problems = list(source.problems)
+    """Validate `source` key by key and between keys; raises ConfigError with every problem at once."""
+    values = typed(source.values, Config)
     try:
-        config = Config.model_validate(source.values)
+        config = Config.model_validate(values)
     except ValidationError as error:
-        problems.extend(_from_pydantic(error, source))
-        partial = _sound_part(source)
-        problems.extend(_contradictions(partial, source) if partial else [])
+        unread = {problem.key for problem in source.problems}
+        problems = [*source.problems, *(found for found in _from_pydantic(error, source) if found.key not in unread)]
+        broken = {dotted(problem.key) for problem in problems}
+        problems += _contradictions(_sound_part(values, error), source, broken)
         raise_problems(problems, title)
         raise  # a validation error always leaves a problem to report
-    problems.extend(_contradictions(config, source))
-    raise_problems(problems, title)
+    raise_problems([*source.problems, *_contradictions(config, source)], title)
     return config
 
 
-def _contradictions(config: Config, source: Source) -> list[Problem]:
-    """Broken rules between keys that the user wrote (a section that was left out to check the rest breaks none)."""
+def _contradictions(config: Config, source: Source, broken: Iterable[str] = ()) -> list[Problem]:
+    """Broken rules between keys; rules on `broken` keys, which have no value to look at, are left out."""
     found = []
-    for name, rule in cross_checks(config):
+    for name, rule in cross_checks(config, set(broken)):
         key = parse_dotted(name)
-        value = _value_at(source.values, key)
-        found.append(Problem(rule, key, source.place_of(key), value, isinstance(value, str | int | float)))
+        value = source.value_at(key)
+        section = isinstance(typed(value, Any), dict | list)
+        found.append(Problem(rule, key, source.place_of(key), None if value is None or section else _shown(value)))
     return found
 
 
-def _sound_part(source: Source) -> Config | None:
-    """The configuration of the sections that are valid by themselves; None when that is not enough for one."""
-    sound = {}
-    for name, values in source.values.items():
-        section = section_of(Config.model_fields[name].annotation) if name in Config.model_fields else None
-        try:
-            if section is not None:
-                sound[name] = section.model_validate(values)
-        except ValidationError:
+def _sound_part(values: dict[str, Any], error: ValidationError) -> Config:
+    """The configuration without its broken keys, which have their defaults; for looking at the others only."""
+    sound = copy.deepcopy(values)
+    for item in sorted(error.errors(include_url=False), key=lambda item: -len(item["loc"])):
+        _remove(sound, _known_part(item["loc"], unknown=item["type"] == "extra_forbidden"))
+    sections: dict[str, Any] = {}
+    for name, field in Config.model_fields.items():
+        section = section_of(field.annotation)
+        if section is None or (name not in sound and not field.is_required()):
             continue
-    try:
-        return Config.model_validate(sound)
-    except ValidationError:
-        return None
+        with contextlib.suppress(ValidationError):
+            sections[name] = section.model_validate(_stand_ins(section) | sound.get(name, {}))
+    return Config.model_construct(**sections)
+
+
+def _stand_ins(section: type[Section]) -> dict[str, Any]:
+    """A value of the right type for every key that a section must have; rules on such a key are not looked at."""
+    required = {
+        name: members_of(field.annotation) for name, field in section.model_fields.items() if field.is_required()
+    }
+    return {name: 1 if int in members else "none" for name, members in required.items()}
+
+
+def _remove(values: Any, key: KeyPath) -> None:
+    for part in key[:-1]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if key and isinstance(values, dict):
+        values.pop(key[-1], None)
 
 
 def parse_dotted(text: str) -> KeyPath:
@@ -102,8 +123,14 @@ def _from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
             problems.append(Problem("is required", key, source.place_of(key)))
         else:
             rule = " or ".join(dict.fromkeys(texts))
-            problems.append(Problem(rule, key, source.place_of(key), _value_at(source.values, key), True))
+            problems.append(Problem(rule, key, source.place_of(key), _shown(source.value_at(key))))
     return problems
+
+
+def _shown(value: Any, limit: int = 60) -> str:
+    """A value as an error shows it: numbers as they were written, text in quotes."""
+    text = str(value) if isinstance(value, Scalar) else repr(typed(value, Any))
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:
@@ -121,19 +148,7 @@ def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:
     return tuple(key)
 
 
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section class inside `annotation` (Section, Section | None, list[Section]), if there is one."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation) is not None:
-        for part in typing.get_args(annotation):
-            found = section_of(part)
-            if found is not None:
-                return found
-    return None
-
-
-def section_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+def section_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
     """Every dotted key below `section`."""
     keys = []
     for name, field in section.model_fields.items():
@@ -163,6 +178,7 @@ _WORDS = {
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
@@ -182,6 +198,8 @@ def _rule(item: Any) -> str:
         return _WORDS["model_type"]
     if kind in _WORDS:
         return _WORDS[kind]
+    if kind == "value_error":
+        return str(context["error"])
     if kind == "greater_than":
         return f"must be greater than {context['gt']}"
     if kind == "greater_than_equal":
@@ -196,12 +214,3 @@ def _rule(item: Any) -> str:
         hint = f" (did you mean {best}?)" if best else ""
         return f"must be one of {', '.join(choices)}{hint}" if len(choices) > 1 else f"must be {choices[0]}"
     return str(item["msg"])
-
-
-def _value_at(values: Any, key: KeyPath) -> Any:
-    for part in key:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return values

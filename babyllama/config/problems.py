@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babyllama.errors import ConfigError
+from babyllama.text import one_line
 
 KeyPath = tuple[str | int, ...]
 
@@ -24,13 +25,13 @@ class Problem:
     rule: str
     key: KeyPath = ()
     place: Place | None = None
-    value: object = None
-    shows_value: bool = False
+    value: str | None = None
+    """As it is shown; None shows none."""
 
     def __str__(self) -> str:
         where = f"{self.place.text}: " if self.place else ""
-        key = dotted(self.key)
-        value = f" = {_brief(self.value)}" if self.shows_value else ""
+        key = one_line(dotted(self.key))
+        value = f" = {self.value}" if self.value is not None else ""
         return f"{where}{key}{value}: {self.rule}" if key else f"{where}{self.rule}"
 
 
@@ -50,8 +51,3 @@ def raise_problems(problems: Sequence[Problem], title: str = "the configuration"
     if len(lines) == 1:
         raise ConfigError(lines[0])
     raise ConfigError(f"{len(lines)} mistakes in {title}:\n" + "\n".join(f"  {line}" for line in lines))
-
-
-def _brief(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -5,18 +5,17 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from babyllama.config.loading import section_of
+from babyllama.config.scalars import dump
 from babyllama.config.sections import Config
 from babyllama.config.tables import FAMILIES
+from babyllama.config.types import Section, section_of
 
 
 def resolved_yaml(config: Config) -> str:
     """`config` with every default written out; loading it again gives an equal configuration."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    return dump(config.model_dump(mode="json"))
 
 
 def json_schema() -> dict[str, Any]:
@@ -35,7 +34,7 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def key_table(section: type[BaseModel] = Config, prefix: str = "") -> list[tuple[str, str, str, str]]:
+def key_table(section: type[Section] = Config, prefix: str = "") -> list[tuple[str, str, str, str]]:
     """(key, type, default, meaning) of every key, in the order of the sections."""
     rows = []
     for name, field in section.model_fields.items():
@@ -53,10 +52,11 @@ def reference_markdown() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Every key, from the docstrings in `babyllama/config/sections.py` (`babyllama config reference` writes this page).",
+        "Every key, from the docstrings in `babyllama/config/sections/` (`babyllama config reference` writes this page).",
         "A YAML file is laid over the file it `extends:`; `section.key=value` on the command line is laid over both;",
         "dedicated flags over everything. `None` and `null` mean the same. Unknown keys, duplicate keys and contradictions",
-        "are errors that name file and line.",
+        "are errors that name file and line. Numbers are decimal, text stays as it is written, and in paths `~` and `$VAR`",
+        "are replaced.",
     ]
     for name, field in Config.model_fields.items():
         section = section_of(field.annotation)
@@ -102,5 +102,4 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    text = {None: "null", True: "true", False: "false"}.get(value) if not isinstance(value, list | float) else None
-    return f"`{text or value}`"
+    return f"`{dump(value).removesuffix(chr(10)).removesuffix(chr(10) + '...')}`"

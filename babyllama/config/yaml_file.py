@@ -1,170 +1,282 @@
-"""YAML files with the line of every key: duplicate keys are mistakes, `3e-4` is a number, `extends:` shares a file."""
+"""YAML files with the place of every value: duplicate keys are mistakes, `extends:` shares a file.
+
+Whatever a file holds, reading it ends in a moment: size, depth and number of values are bounded, and only regular files are
+opened.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+import difflib
+import stat
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from babyllama.config.problems import KeyPath, Place, Problem
+from babyllama.config.scalars import MERGE, NULL, RESOLVERS, TEXT, Scalar, scalar_value
+from babyllama.config.source import Source
+from babyllama.config.types import expand_path
 from babyllama.errors import ConfigError
+
+LARGEST = 200_000
+"""Bytes of a configuration."""
+DEEPEST = 30
+"""Levels of nesting."""
+MOST_VALUES = 20_000
+"""Values, those of repeated anchors counted each time."""
+LONGEST_CHAIN = 20
+"""Files that extend one another."""
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `3e-4` as a number, as YAML 1.2 does."""
+    """Composes nodes with the tags of YAML 1.2; constructs nothing."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.depth > DEEPEST:
+            raise yaml.MarkedYAMLError(None, None, f"more than {DEEPEST} levels", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)  # type: ignore[arg-type]
+        finally:
+            self.depth -= 1
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
+_Loader.yaml_implicit_resolvers = {None: list(RESOLVERS.items())}
 
 
-@dataclass
-class Source:
-    """Values with the place each one comes from."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    places: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def merge(self, other: Source) -> None:
-        """Lay `other` over this one: sections are merged key by key, everything else is replaced."""
-        _merge(self.values, other.values)
-        self.places.update(other.places)
-        self.problems.extend(other.problems)
-
-    def place_of(self, key: KeyPath) -> Place | None:
-        """The place of `key`, or of the nearest section around it."""
-        while key:
-            if key in self.places:
-                return self.places[key]
-            key = key[:-1]
-        return None
-
-
-def _merge(old: dict[str, Any], new: dict[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(old.get(key), dict):
-            _merge(old[key], value)
-        else:
-            old[key] = value
-
-
-def read_yaml(path: str | Path, _seen: tuple[Path, ...] = ()) -> Source:
+def read_yaml(path: str | Path) -> Source:
     """The values of a YAML file, laid over those of the file it `extends` (relative to its own folder)."""
-    path = Path(path)
-    if path.resolve() in _seen:
-        raise ConfigError(f"{path}: extends itself by way of {' -> '.join(map(str, _seen))}.")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(_missing(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-
-    source = _parse(text, path)
-    parent = source.values.pop("extends", None)
-    if parent is None:
-        return source
-    if not isinstance(parent, str):
-        raise ConfigError(f"{source.places['extends',].text}: extends must be the name of a YAML file.")
-    whole = read_yaml(path.parent / parent, (*_seen, path.resolve()))
-    whole.merge(source)
+    chain: dict[Path, Path] = {}
+    files: list[Source] = []
+    following: Path | None = Path(path)
+    while following is not None:
+        place = following
+        text = read_text(place, extended_by=list(chain.values())[-1] if chain else None)
+        if place.resolve() in chain:
+            raise ConfigError(f"{place}: extends itself by way of {' -> '.join(map(str, chain.values()))}.")
+        if len(chain) == LONGEST_CHAIN:
+            raise ConfigError(f"{path}: more than {LONGEST_CHAIN} files that extend one another; put some together.")
+        chain[place.resolve()] = place
+        files.append(parse(text, place))
+        following = _extended(files[-1], place)
+    whole = files.pop()
+    while files:
+        whole.merge(files.pop())
     return whole
+
+
+def _extended(source: Source, path: Path) -> Path | None:
+    """The file that `source` extends, whose key is taken out of it."""
+    parent = source.values.pop("extends", None)
+    if parent is None or (isinstance(parent, Scalar) and parent.value is None):
+        return None
+    where = source.places["extends",].text
+    if not isinstance(parent, Scalar):
+        raise ConfigError(f"{where}: extends must be the name of a YAML file.")
+    try:
+        return path.parent / expand_path(parent.text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: extends = {parent}: {error}.") from error
+
+
+def read_text(path: Path, extended_by: Path | None = None) -> str:
+    """The text of a configuration file. ConfigError for what is no regular file, too large or not UTF-8."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ConfigError(f"configuration {path} is a folder; name a YAML file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"configuration {path} is no regular file (a device or a pipe); save it as a file first.")
+        if status.st_size > LARGEST:
+            raise ConfigError(f"{path}: {status.st_size:,} bytes are too many for a configuration (most: {LARGEST:,}).")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        where = f"{extended_by}: extends: " if extended_by else ""
+        raise ConfigError(f"{where}{_missing(path)}") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot read the configuration {str(path)!r}: {error}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = "it is UTF-16" if wide else f"byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
+        raise ConfigError(f"{path}:{line}: not UTF-8 text: {what}. Save the file as UTF-8.") from error
 
 
 def _missing(path: Path) -> str:
     near = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
     if not near:
         return f"configuration not found: {path}"
-    import difflib
-
     best = difflib.get_close_matches(str(path), near, n=1)
     hint = f"did you mean {best[0]}?" if best else f"there are: {', '.join(near[:8])}"
     return f"configuration not found: {path} ({hint})"
 
 
-def _parse(text: str, path: Path) -> Source:
-    loader = _Loader(text)
+def parse(text: str, path: Path) -> Source:
+    """The values that the YAML in `text` writes, with the line of each."""
     try:
-        root = loader.get_single_node()
-        source = Source()
-        if root is None:
-            raise ConfigError(f"{path}: the configuration is empty; see config/minimal.yaml for the fewest keys.")
-        if not isinstance(root, yaml.MappingNode):
-            raise ConfigError(f"{path}:1: a configuration is `section:` lines with `key: value` lines below them.")
-        source.values = _convert(loader, root, (), str(path), source)
-        return source
+        root = compose(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"{where}: not valid YAML: {what}") from error
+        line, what = _described(error, text)
+        raise ConfigError(f"{path}:{line}: not valid YAML: {what}") from error
+    if root is None:
+        raise ConfigError(f"{path}: the configuration is empty; see config/minimal.yaml for the fewest keys.")
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"{path}:1: a configuration is `section:` lines with `key: value` lines below them.")
+    return Reader(str(path)).read(root)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The tree of nodes of a YAML document."""
+    loader = None
+    try:
+        loader = _Loader(text)
+        return loader.get_single_node()
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()  # type: ignore[no-untyped-call]
 
 
-def _convert(loader: _Loader, node: yaml.Node, key: KeyPath, file: str, source: Source) -> Any:
-    """The value of `node`; the place of every key below it goes into `source`."""
-    if isinstance(node, yaml.MappingNode):
-        _find_duplicates(node, key, file, source)
-        loader.flatten_mapping(node)
-        values = {}
-        for key_node, value_node in node.value:
-            name = str(loader.construct_object(key_node, deep=True))
-            source.places[(*key, name)] = Place(f"{file}:{key_node.start_mark.line + 1}")
-            values[name] = _convert(loader, value_node, (*key, name), file, source)
-        return values
-    if isinstance(node, yaml.SequenceNode):
+def _described(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """(line, what is wrong) of a syntax error."""
+    if isinstance(error, ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return line, f"the control character U+{ord(text[error.position]):04X} cannot stand in YAML; remove it"
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "'\\t'" in what:
+        what += " (indent with spaces)"
+    return (mark.line + 1 if mark else 1), what
+
+
+class Reader:
+    """Nodes -> values with their places. Of what cannot be read the rest is read all the same."""
+
+    def __init__(self, file: str) -> None:
+        """`file` stands before the line in places; an override is one place, given to `value` as such."""
+        self.file = file
+        self.source = Source()
+        self._left = MOST_VALUES
+        self._open: list[yaml.Node] = []
+
+    def read(self, root: yaml.MappingNode) -> Source:
+        """The whole document."""
+        self.source.values = self.value(root, ())
+        return self.source
+
+    def place(self, node: yaml.Node) -> Place:
+        """The line of `node`."""
+        return Place(f"{self.file}:{node.start_mark.line + 1}")
+
+    def value(self, node: yaml.Node, key: KeyPath) -> Any:
+        """Scalar, list or dict of `node`; the place of every key below it goes into the source."""
+        self._left -= 1
+        if self._left < 0:
+            raise ConfigError(
+                f"{self.place(node).text}: more than {MOST_VALUES:,} values, those of repeated anchors (*name) counted; "
+                "write fewer."
+            )
+        if any(node is outer for outer in self._open):
+            self._problem("an anchor that holds itself; write the values out", key, node)
+            return None
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, key)
+            if isinstance(node, yaml.SequenceNode):
+                return self._sequence(node, key)
+            return self._scalar(node, key)
+        finally:
+            self._open.pop()
+
+    def _problem(self, rule: str, key: KeyPath, node: yaml.Node) -> None:
+        self.source.problems.append(Problem(rule, key, self.place(node)))
+
+    def _scalar(self, node: yaml.Node, key: KeyPath) -> Scalar:
+        try:
+            return Scalar(node.value, scalar_value(node.tag, node.value))
+        except ValueError as error:
+            self._problem(str(error), key, node)
+            return Scalar(node.value, node.value)
+
+    def _sequence(self, node: yaml.SequenceNode, key: KeyPath) -> list[Any]:
         items = []
         for index, item in enumerate(node.value):
-            source.places[(*key, index)] = Place(f"{file}:{item.start_mark.line + 1}")
-            items.append(_convert(loader, item, (*key, index), file, source))
+            self.source.places[(*key, index)] = self.place(item)
+            items.append(self.value(item, (*key, index)))
         return items
-    return loader.construct_object(node, deep=True)
 
+    def _mapping(self, node: yaml.MappingNode, key: KeyPath) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == MERGE:
+                values = self._merged(value_node, key) | values
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem("a key must be a name, not a list or a section", key, key_node)
+                continue
+            if key_node.tag == MERGE:
+                continue
+            name, line = key_node.value, key_node.start_mark.line + 1
+            if name in lines:
+                self._problem(f"this key stands twice (first on line {lines[name]}); keep one", (*key, name), key_node)
+            lines.setdefault(name, line)
+            self.source.places[(*key, name)] = self.place(key_node)
+            values[name] = self.value(value_node, (*key, name))
+        return values
 
-def _find_duplicates(node: yaml.MappingNode, key: KeyPath, file: str, source: Source) -> None:
-    first: dict[str, int] = {}
-    for key_node, _ in node.value:
-        line = key_node.start_mark.line + 1
-        name = str(key_node.value)
-        if name in first and name != "<<":
-            source.problems.append(
-                Problem(
-                    f"this key stands twice (first on line {first[name]}); keep one",
-                    (*key, name),
-                    Place(f"{file}:{line}"),
-                )
-            )
-        first.setdefault(name, line)
+    def _merged(self, node: yaml.Node, key: KeyPath) -> dict[str, Any]:
+        """The keys of `<<: *anchor` or `<<: [*one, *two]`, of which earlier ones win."""
+        found: dict[str, Any] = {}
+        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            section = self.value(one, key) if isinstance(one, yaml.MappingNode) else None
+            if section is None:
+                self._problem("<< needs a section, for example <<: *name", key, one)
+            for name, value in (section or {}).items():
+                found.setdefault(name, value)
+        return found
 
 
 def read_override(text: str) -> Source:
-    """`section.key=value` -> its value (read as YAML), with the override itself as place."""
+    """`section.key=value` -> its value, with the override itself as place."""
     name, equals, value = text.partition("=")
     key = tuple(name.strip().split("."))
     if not equals or len(key) < 2 or not all(key):
         raise ConfigError(f"override {text!r}: write section.key=value, for example training.lr=3e-4.")
-    return single_value(key, parse_value(value, text), Place(f"override {text}"))
+    return single_value(key, value, f"override {text}")
 
 
-def single_value(key: tuple[str, ...], value: Any, place: Place) -> Source:
-    """One value as a Source."""
-    values: dict[str, Any] = {key[-1]: value}
-    for section in reversed(key[:-1]):
+def single_value(key: tuple[str, ...], value: Any, where: str) -> Source:
+    """One value from the command line as a Source; text is read as YAML where its key asks for more than text."""
+    place = Place(where)
+    source = Source(places={key: place})
+    values: Any = _written(value, key, source) if isinstance(value, str) else value
+    for section in reversed(key):
         values = {section: values}
-    return Source(values, {key: place})
+    source.values = values
+    return source
 
 
-def parse_value(text: str, where: str) -> Any:
-    """A scalar, list or mapping written as YAML, with the numbers of this module."""
+def _written(text: str, key: KeyPath, source: Source) -> Scalar:
+    """`text` both as it stands (a text key takes it so) and as YAML reads it."""
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"override {where!r}: {text!r} is not a YAML value.") from error
+        node = compose(text)
+    except yaml.YAMLError:
+        return Scalar(text, text)
+    if node is None:
+        return Scalar("", None)
+    if isinstance(node, yaml.ScalarNode) and (node.style or node.tag == TEXT):
+        return Scalar(node.value if node.style else text, node.value)
+    reader = Reader(source.places[key].text)
+    value = reader.value(node, key)
+    value = value.value if isinstance(value, Scalar) else value
+    if reader.source.problems or (value is None and not RESOLVERS[NULL].match(text)):
+        return Scalar(text, text)
+    source.places |= dict.fromkeys(reader.source.places, source.places[key])
+    return Scalar(text, value)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file
+from babyllama.config.amounts import Amount, parse_amount, parse_bytes
 from babyllama.config.sections import Config, MixingSection
-from babyllama.corpus.budget import Amount, parse_amount, parse_bytes
 from babyllama.corpus.cleaning import cleaner_fingerprint
 from babyllama.corpus.sources import Source, refuse_shared_text, resolve_sources
 from babyllama.corpus.units import count_words
@@ -126,10 +126,6 @@ def plan_mix(config: Config) -> Plan:
         raise ConfigError("this configuration has no `mixing` section, so there is nothing to mix.")
     folder, train_name = _place(config.data.train_path)
     unit, budget, dev_budget = _budgets(mixing)
-    if mixing.exact and unit == "tokens":
-        raise ConfigError("mixing.exact = true works for bytes and words; tokens cannot be cut to the exact number.")
-    if mixing.on_short == "repeat" and budget is None:
-        raise ConfigError("mixing.on_short = 'repeat' needs mixing.budget: without one the sources would never end.")
     sources = tuple(resolve_sources(mixing))
     dev_sources = tuple(resolve_sources(mixing, dev=True)) if dev_budget is not None else ()
     refuse_shared_text([*sources, *dev_sources])
@@ -164,24 +160,16 @@ def _budgets(mixing: MixingSection) -> tuple[str, int | None, int | None]:
     for key in ("budget", "dev_budget"):
         value = getattr(mixing, key)
         if value is not None:
-            amounts[key] = parse_amount(value, key=f"mixing.{key}")
-    units = {amount.unit for amount in amounts.values() if amount.unit}
-    if mixing.unit != "bytes":
-        units.add(mixing.unit)
-    if len(units) > 1:
-        given = ", ".join(f"mixing.{key} = {getattr(mixing, key)!r}" for key in amounts)
-        raise ConfigError(
-            f"{given} and mixing.unit = {mixing.unit!r} name different units ({', '.join(sorted(units))}). Give budgets "
-            "and shares in one unit."
-        )
-    unit = units.pop() if units else mixing.unit
+            amounts[key] = parse_amount(value)
+    # The check of the configuration has seen to it that they name one unit.
+    unit = next((amount.unit for amount in amounts.values() if amount.unit), mixing.unit)
     budget, dev_budget = (amounts[key].number if key in amounts else None for key in ("budget", "dev_budget"))
     return unit, budget, dev_budget
 
 
 def _max_unit(mixing: MixingSection, unit: str, mixes: list[tuple[int | None, tuple[Source, ...]]]) -> int:
     """`mixing.max_unit`, but at most a quarter of the smallest share, so that small mixes are shared out evenly too."""
-    limit = parse_bytes(mixing.max_unit, key="mixing.max_unit")
+    limit = parse_bytes(mixing.max_unit)
     bytes_per_unit = {"bytes": 1, "words": 5, "tokens": 4}[unit]
     for budget, sources in mixes:
         if budget is not None:

@@ -17,7 +17,6 @@ from babyllama.corpus.documents import corpus_files
 from babyllama.corpus.reading import RECORD_SUFFIXES, plain_stem, plain_suffix, records
 from babyllama.corpus.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
-from babyllama.registry import suggestion
 
 _SMALL_FILE = 1000
 """Bytes up to which two files of different sources may be equal by chance: one-line files often are."""
@@ -99,8 +98,8 @@ def guess_domain(stem: str) -> str:
 def resolve_sources(mixing: MixingSection, *, dev: bool = False) -> list[Source]:
     """The sources of the mix, or with `dev` those of the held-out text, all checked.
 
-    Raises `ConfigError` for a source that says both or neither of path and hub, an unknown domain, or two
-    sources of one name; `DataError` for a place without text and for text that two sources share.
+    Raises `ConfigError` for two sources of one name; `DataError` for a place without text and for text that two
+    sources share.
     """
     sections = mixing.dev_sources or [] if dev else mixing.sources
     key = "mixing.dev_sources" if dev else "mixing.sources"
@@ -113,10 +112,6 @@ def resolve_sources(mixing: MixingSection, *, dev: bool = False) -> list[Source]
 
 
 def _resolve(mixing: MixingSection, section: SourceSection, key: str, dev: bool) -> Source:
-    if (section.path is None) == (section.hub is None):
-        raise ConfigError(f"{key}: a source is named by `path` or by `hub`, one of the two.")
-    if section.domain and section.domain not in CLEANERS:
-        raise ConfigError(f"{key}.domain = {section.domain!r} is not a domain; {suggestion(section.domain, CLEANERS)}.")
     if section.hub:
         name = section.name or section.hub.rstrip("/").rsplit("/", 1)[-1]
         return Source(name, section.weight, section.domain, section, (), mixing.errors)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,9 @@ import yaml
 from babyllama.config import Config, load_config
 from babyllama.config.loading import section_keys
 from babyllama.config.rendering import json_schema, reference_markdown, resolved_yaml
+from babyllama.config.scalars import typed
+from babyllama.config.types import section_of
+from babyllama.config.yaml_file import parse
 from babyllama.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -173,6 +177,21 @@ def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
 def test_the_shipped_schema_and_reference_are_current(repository: Path) -> None:
     assert json.loads((repository / "config" / "schema.json").read_text()) == json_schema()
     assert (repository / "docs" / "config-reference.md").read_text() == reference_markdown()
+
+
+def test_every_printed_default_is_read_back(repository: Path) -> None:
+    defaults = re.findall(r"^\| `([\w.\[\]]+)` \| [^|]+ \| `([^`]*)` \|", reference_markdown(), re.MULTILINE)
+    assert len(defaults) > 80
+    for key, text in defaults:
+        section: Any = Config
+        *parents, name = key.replace("[]", "").split(".")
+        for part in parents:
+            section = section_of(section.model_fields[part].annotation)
+        field = section.model_fields[name]
+        found = typed(parse(f"key: {text}", Path("c.yaml")).values["key"], field.annotation)
+        expected = field.get_default(call_default_factory=True)
+        assert found == expected, key
+        assert isinstance(found, bool) == isinstance(expected, bool), key
 
 
 def test_every_key_is_described() -> None:

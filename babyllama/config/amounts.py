@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from babyllama.errors import ConfigError
-
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_MOST = 10**15
 _AMOUNT = re.compile(r"\s*(\d[\d_,]*(?:\.\d+)?)\s*([kmg]?)(i?)\s*(b|bytes?|words?|tokens?)?\s*", re.IGNORECASE)
 
 
@@ -22,26 +21,25 @@ class Amount:
         return f"{self.number:,} {self.unit or 'units'}"
 
 
-def parse_amount(text: str, *, key: str) -> Amount:
-    """The amount that `text` names. Prefixes are decimal: 2MB is 2,000,000 bytes; MiB is refused as
-    ambiguous.
+def parse_amount(text: str) -> Amount:
+    """The amount that `text` names. Prefixes are decimal: 2MB is 2,000,000 bytes; MiB is refused as ambiguous.
 
-    Raises `ConfigError` naming `key`, the value and the forms that are understood.
+    ValueError, with the forms that are understood, for any other text.
     """
     match = _AMOUNT.fullmatch(text)
     number = float(re.sub("[_,]", "", match[1])) * _FACTORS[match[2].lower()] if match else 0
-    if not match or match[3] or number < 1:
-        raise ConfigError(
-            f"{key} = {text!r} is not an amount of text. Write it as 2MB, 500kB, 10M words or 5M tokens "
-            "(prefixes are decimal: 2MB is 2,000,000 bytes)."
+    if not match or match[3] or not 1 <= number <= _MOST:
+        raise ValueError(
+            "is not an amount of text: write it as 2MB, 500kB, 10M words or 5M tokens (prefixes are decimal: 2MB is "
+            "2,000,000 bytes)"
         )
     unit = (match[4] or "").lower().rstrip("s")
     return Amount(round(number), {"b": "bytes", "byte": "bytes", "word": "words", "token": "tokens"}.get(unit))
 
 
-def parse_bytes(text: str, *, key: str) -> int:
-    """A size in bytes, for example `4kB`; another unit is a `ConfigError`."""
-    amount = parse_amount(text, key=key)
+def parse_bytes(text: str) -> int:
+    """A size in bytes, for example `4kB`; ValueError for another unit."""
+    amount = parse_amount(text)
     if amount.unit not in (None, "bytes"):
-        raise ConfigError(f"{key} = {text!r} must be a size in bytes, for example 4kB.")
+        raise ValueError("must be a size in bytes, for example 4kB")
     return amount.number

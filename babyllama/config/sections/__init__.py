@@ -1,0 +1,51 @@
+"""Every key of a configuration, typed; the docstring below a key feeds `--help`, the JSON schema and the docs.
+
+Sections are frozen: a configuration is data, and what a run creates from it is passed along as arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from babyllama.config.sections.data import DataSection, TokenizerSection
+from babyllama.config.sections.evaluation import EvaluationSection
+from babyllama.config.sections.logging import LoggingSection
+from babyllama.config.sections.mixing import MixingSection, SourceSection
+from babyllama.config.sections.model import ModelSection
+from babyllama.config.sections.optimization import OptimizationSection
+from babyllama.config.sections.training import TrainingSection
+from babyllama.config.types import Optional_, Section
+
+__all__ = [
+    "Config",
+    "DataSection",
+    "EvaluationSection",
+    "LoggingSection",
+    "MixingSection",
+    "ModelSection",
+    "OptimizationSection",
+    "SourceSection",
+    "TokenizerSection",
+    "TrainingSection",
+]
+
+
+class Config(Section):
+    """One run: text, tokenizer, model, training, evaluation."""
+
+    data: DataSection = DataSection()
+    """Which text is read and how it becomes blocks of tokens."""
+    model: ModelSection
+    """The architecture."""
+    training: TrainingSection = TrainingSection()
+    """How the model is trained."""
+    optimization: OptimizationSection = OptimizationSection()
+    """The optimizer, its schedule and regularisation."""
+    logging: LoggingSection = LoggingSection()
+    """Where results go and who is told."""
+    tokenizer: Annotated[TokenizerSection | None, Optional_] = None
+    """Present: train the tokenizer at `data.tokenizer_path` when none is there."""
+    mixing: Annotated[MixingSection | None, Optional_] = None
+    """Present: mix sources into `data.train_path` before training."""
+    evaluation: EvaluationSection = EvaluationSection()
+    """What is evaluated at the end of training."""

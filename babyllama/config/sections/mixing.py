@@ -1,0 +1,65 @@
+"""Round-robin mixing: the sources and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from babyllama.config.types import AmountText, FilePath, Optional_, Section, Seed, SizeText, Text
+
+
+class SourceSection(Section):
+    """One source of a mix."""
+
+    path: Annotated[FilePath | None, Optional_] = None
+    """File, folder or glob, relative to `mixing.root`: text, .jsonl or .parquet, also as .gz .zst .xz .bz2."""
+    hub: Annotated[Text | None, Optional_] = None
+    """Hub data set by name instead of a path; it is streamed."""
+    config_name: Annotated[Text | None, Optional_] = None
+    """Configuration (subset) of the Hub data set."""
+    split: Text = "train"
+    """Split of the Hub data set."""
+    column: Text = "text"
+    """Column or JSON key that holds the text (Hub, .jsonl, .parquet)."""
+    name: Annotated[Text | None, Optional_] = None
+    """Name in tables and manifests; by default the file stem or the Hub name."""
+    domain: Annotated[Text | None, Optional_] = None
+    """Which cleaner and document splitter apply; by default guessed from the file stem."""
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Share relative to the other sources."""
+
+
+class MixingSection(Section):
+    """Round-robin mixing of sources into one training text."""
+
+    root: FilePath = "./data/babylm"
+    """Folder that relative source paths start from."""
+    sources: Annotated[list[SourceSection], Field(min_length=1)]
+    """What is mixed, in round-robin order."""
+    budget: Annotated[AmountText | None, Optional_] = None
+    """Size of the mix: `2MB`, `10MB`, `10M words`, `5M tokens`; null takes all text that equal shares allow."""
+    unit: Literal["bytes", "words", "tokens"] = "bytes"
+    """What the shares are equal in; tokens are counted by `data.tokenizer_path`."""
+    max_unit: SizeText = "4kB"
+    """Longer documents are cut at line ends into consecutive pieces of about this size."""
+    exact: bool = False
+    """Cut the last unit of each source at a sentence end, else at a word, so that shares come out exactly."""
+    on_short: Literal["error", "redistribute", "repeat", "stop"] = "error"
+    """A source that runs short: stop with the numbers, give its share to the others, repeat it, or end the mix there."""
+    clean: bool = True
+    """Apply each domain's cleaner."""
+    keep_speakers: bool = False
+    """Keep speaker labels and stage directions of transcripts."""
+    deduplicate: Literal["none", "exact", "near"] = "none"
+    """Drop documents that occurred before: the same text, or nearly the same (MinHash)."""
+    dev_budget: Annotated[AmountText | None, Optional_] = None
+    """Size of the held-out text; null makes none here (`data.eval_path` then names other text)."""
+    dev_sources: Annotated[list[SourceSection] | None, Optional_] = None
+    """Sources of the held-out text; null splits it off the training sources by unit."""
+    seed: Seed = 42
+    """Orders the documents inside each source; the same seed gives the same mix to the byte."""
+    shuffle: bool = False
+    """Draw documents in a seeded random order instead of file order."""
+    errors: Literal["strict", "replace"] = "strict"
+    """Broken UTF-8 in a source: `strict` stops and names the position, `replace` puts U+FFFD there."""

@@ -1,0 +1,42 @@
+"""The architecture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from babyllama.config.types import FolderName, Optional_, Positive, Probability, Section, Text, Width
+
+
+class ModelSection(Section):
+    """The architecture. Keys that a family does not know are an error for that family."""
+
+    type: Text
+    """Family: Llama, GPT2, GPTJ (see `babyllama config families`)."""
+    name: FolderName = "BabyLlama"
+    """Name of the run folder below `logging.output_dir`."""
+    hidden_size: Width
+    """Width D of the residual stream."""
+    intermediate_size: Annotated[Width | None, Optional_] = None
+    """Width of the feed-forward layer; null is the family's default (GPT-2, GPT-J: 4 D; Llama: 8/3 D rounded up to 64)."""
+    n_layer: Annotated[int, Field(gt=0, le=1024)]
+    """Number of blocks."""
+    n_head: Width
+    """Number of attention heads; must divide `hidden_size`."""
+    n_kv_head: Annotated[Width | None, Optional_] = None
+    """Number of key/value heads (grouped-query attention, Llama only); null is `n_head`."""
+    tie_word_embeddings: bool = False
+    """Use the input embedding as output layer."""
+    resid_pdrop: Annotated[Probability | None, Optional_] = None
+    """Dropout after each attention and feed-forward layer (GPT-2, GPT-J)."""
+    attn_pdrop: Annotated[Probability | None, Optional_] = None
+    """Dropout on attention weights."""
+    embd_pdrop: Annotated[Probability | None, Optional_] = None
+    """Dropout on embeddings (GPT-2, GPT-J)."""
+    initializer_range: Positive = 0.02
+    """Standard deviation of the initial weights."""
+    max_position_embeddings: Annotated[Width | None, Optional_] = None
+    """Longest context the model accepts; null is `data.seq_length`."""
+    vocab_size: Annotated[Width | None, Optional_] = None
+    """Rows of the embedding; null is the tokenizer's size. It may be larger (padding), never smaller."""

@@ -1,0 +1,60 @@
+"""The values of a configuration before they are checked, each with the place it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from babyllama.config.problems import KeyPath, Place, Problem
+from babyllama.config.scalars import Scalar
+
+
+@dataclass
+class Source:
+    """Values with their places: nested dicts and lists whose leaves are Scalars, or plain values from a program."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+    """Of keys and list items."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def merge(self, other: Source) -> None:
+        """Lay `other` over this one: sections are merged key by key, everything else is replaced."""
+        for key in _merge(self.values, other.values, ()):
+            below = [place for name, place in other.places.items() if name[: len(key)] == key]
+            self.places = {name: place for name, place in self.places.items() if name[: len(key)] != key}
+            self.places |= {key: below[0]} if below else {}
+        self.places |= other.places
+        self.problems.extend(other.problems)
+
+    def place_of(self, key: KeyPath) -> Place | None:
+        """The place of `key`, else of the nearest section around it."""
+        while key:
+            if key in self.places:
+                return self.places[key]
+            key = key[:-1]
+        return None
+
+    def value_at(self, key: KeyPath) -> Any:
+        """The value of `key`; None where there is none."""
+        value: Any = self.values
+        for part in key:
+            if isinstance(value, Scalar):
+                value = value.value
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any], key: KeyPath) -> list[KeyPath]:
+    """Merge in place; the keys whose values are new."""
+    replaced: list[KeyPath] = []
+    for name, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            replaced += _merge(old[name], value, (*key, name))
+        else:
+            replaced.append((*key, name))
+            old[name] = value
+    return replaced

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from babyllama import console
 from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
 from babyllama.config import load_config as _load_config
@@ -140,15 +141,15 @@ class DataProcessor:
 
         `keys` are further keys of the `data` section.
         """
-        from babyllama.dataset import open_dataset, prepare_dataset
+        from babyllama.dataset import prepare_dataset
 
         files = _files(path)
         data = DataSection(train_path=", ".join(os.fspath(one) for one in _paths(path)), seq_length=seq_length, **keys)
         data = data.model_copy(update={"tokenizer_path": self._saved(data.packed_dir)})
-        folder = prepare_dataset(
-            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split="train"
-        )
-        return open_dataset(folder, data)
+        with console.quiet():
+            return prepare_dataset(
+                lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split="train"
+            )
 
     def _saved(self, packed_dir: str) -> str:
         """Where the tokenizer lies; one that lives only in memory is put beside the blocks that are made with it."""

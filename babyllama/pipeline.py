@@ -104,13 +104,14 @@ def _make(
 def prepare_inputs(config: Config) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
     from babyllama.corpus.documents import corpus_files, is_synthetic, read_documents
-    from babyllama.dataset import open_dataset, prepare_dataset
+    from babyllama.dataset import prepare_dataset
 
     if config.mixing:
         from babyllama.corpus.mixing import mix
 
         report = mix(config)
-        console.say(f"{report.train}: up to date, reused" if report.reused else report.table())
+        if not report.reused:
+            console.say(report.table())
     data = config.data
     train_files = corpus_files(data.train_path, key="data.train_path")
     eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
@@ -119,15 +120,9 @@ def prepare_inputs(config: Config) -> Inputs:
     _provide_tokenizer(config, train_files)
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
-        folder = prepare_dataset(
-            lambda: read_documents(files, errors=data.errors),
-            files,
-            data.tokenizer_path,
-            data,
-            split=split,
-            say=console.say,
+        return prepare_dataset(
+            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split
         )
-        return open_dataset(folder, data)
 
     return Inputs(
         data.tokenizer_path,
@@ -144,9 +139,7 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
         from babyllama.corpus.documents import read_documents
         from babyllama.tokenizer import build_tokenizer
 
-        build_tokenizer(
-            lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path, say=console.say
-        )
+        build_tokenizer(lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path)
     elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
         raise TokenizerError(
             f"data.tokenizer_path = {str(path)!r}: no tokenizer there. Train one with\n"

@@ -51,16 +51,15 @@ def ours(corpus: str, tokenizer: str, folder: str, packing: str, seq_length: int
     """Text file -> packed blocks on disk, everything included: fingerprint, reading, encoding, words, fsync."""
     from babyllama.config.sections import DataSection
     from babyllama.corpus.documents import read_documents
-    from babyllama.dataset import PackedDataset, prepare_dataset
+    from babyllama.dataset import prepare_dataset
 
     data = DataSection(
         tokenizer_path=tokenizer, train_path=corpus, packed_dir=folder, packing=packing, seq_length=seq_length
     )
     files = [Path(corpus)]
     begin, cpu = time.perf_counter(), time.process_time()
-    path = prepare_dataset(lambda: read_documents(files), files, tokenizer, data, split="train")
+    dataset = prepare_dataset(lambda: read_documents(files), files, tokenizer, data, split="train")
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    dataset = PackedDataset(path)
     return {"seconds": seconds, "cpu_seconds": cpu, "tokens": dataset.num_tokens, "words": dataset.num_words}
 
 
@@ -164,7 +163,7 @@ def opening(folder: str, words: int) -> dict[str, Any]:
     """Seconds to open a dataset of so many words and read its first block, imports apart."""
     import numpy as np
 
-    from babyllama.artifacts import Manifest
+    from babyllama.artifacts import Manifest, file_facts
     from babyllama.dataset import PackedDataset
     from babyllama.dataset.encoding import TokenBatch
     from babyllama.dataset.writing import TokenWriter
@@ -182,7 +181,8 @@ def opening(folder: str, words: int) -> dict[str, Any]:
         writer.close()
     facts = {"tokens": writer.tokens, "words": writer.words, "documents": writer.documents}
     facts |= {"blocks": -(-writer.tokens // 128), "vocab_size": 16000, "pad": 0}
-    Manifest("dataset", {"tokenizer": ""}, {"seq_length": 128, "packing": "concat"}, facts).write(path)
+    settings = {"seq_length": 128, "packing": "concat"}
+    Manifest("dataset", {"tokenizer": ""}, settings, facts, files=file_facts(path)).write(path)
     begin = time.perf_counter()
     dataset = PackedDataset(path)
     opened = time.perf_counter() - begin

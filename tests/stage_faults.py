@@ -191,8 +191,10 @@ def contents(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     assert Manifest.read(path) is not None
-    files = [file for file in path.rglob("*") if file.name != "manifest.json" and not file.name.startswith(".")]
-    return {str(file.relative_to(path)): _hash(file) for file in files}
+    names = {
+        file.relative_to(path): file for file in path.rglob("*") if file.is_file() and file.name != "manifest.json"
+    }
+    return {str(name): _hash(file) for name, file in names.items() if not any(part[0] == "." for part in name.parts)}
 
 
 def _hash(file: Path) -> str:

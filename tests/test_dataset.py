@@ -1,7 +1,8 @@
 """Packed datasets: no document lost, words exact, marks and boundaries where they belong, reused only when they fit."""
 
+import contextlib
+import io
 import itertools
-import json
 import pickle
 from collections import Counter
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from babyllama.artifacts import Manifest, file_facts
 from babyllama.artifacts.files import _temporary_prefix
 from babyllama.cli import main
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.documents import corpus_files, read_documents
-from babyllama.dataset import PackedDataset, open_dataset, packed_folder, prepare_dataset, sample_blocks
+from babyllama.dataset import PackedDataset, packed_folder, prepare_dataset, sample_blocks
 from babyllama.dataset.binpacking import fill_blocks
 from babyllama.dataset.encoding import TokenBatch
 from babyllama.dataset.writing import BestFitWriter
@@ -34,6 +36,7 @@ DOCUMENTS = [
     "x",
     "one two three four five six seven eight nine ten",
     "é\u00a0naïve\x1cword <s> </s>",
+    "!\x1c!",
     " lead",
 ]
 SEPARATOR = "\n<|endoftext|>\n"
@@ -64,13 +67,14 @@ class World:
         self.said: list[str] = []
 
     def prepare(self, split: Any = "train", **changed: Any) -> Path:
-        data = self.data.model_copy(update=changed)
-        return prepare_dataset(
-            lambda: iter(self.documents), [self.file], data.tokenizer_path, data, split=split, say=self.said.append
-        )
+        return self.dataset(split, **changed).path
 
-    def dataset(self, **changed: Any) -> PackedDataset:
-        return open_dataset(self.prepare(**changed), self.data.model_copy(update=changed))
+    def dataset(self, split: Any = "train", **changed: Any) -> PackedDataset:
+        data = self.data.model_copy(update=changed)
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            made = prepare_dataset(lambda: iter(self.documents), [self.file], data.tokenizer_path, data, split=split)
+        self.said += said.getvalue().splitlines()
+        return made
 
 
 @pytest.fixture
@@ -200,12 +204,8 @@ def test_best_fit_keeps_documents_whole_across_windows_and_batches(tmp_path: Pat
             "vocab_size": 99,
             "pad": 0,
         }
-        manifest = {
-            "stage": "dataset",
-            "inputs": {"tokenizer": ""},
-            "settings": {"seq_length": length, "packing": "best_fit"},
-        }
-        (folder / "manifest.json").write_text(json.dumps({**manifest, "outputs": facts}))
+        settings = {"seq_length": length, "packing": "best_fit"}
+        Manifest("dataset", {"tokenizer": ""}, settings, facts, files=file_facts(folder)).write(folder)
         dataset = PackedDataset(folder)
         for found, expected in itertools.zip_longest(dataset.document_ids(), documents):
             assert found.tolist() == expected.tolist()
@@ -303,7 +303,7 @@ def test_a_dataset_is_reused_until_something_that_shapes_it_changes(world: World
     world.documents.append("new text")
     world.file.write_text(SEPARATOR.join(world.documents))
     world.prepare()
-    assert any("built again (changed input: text)" in line for line in world.said)
+    assert any("made again (changed input: text)" in line for line in world.said)
     assert PackedDataset(folder).num_documents == len(world.documents)
 
     other = tmp_path / "other.json"
@@ -312,7 +312,7 @@ def test_a_dataset_is_reused_until_something_that_shapes_it_changes(world: World
     folder = other_world.prepare()
     save_tokenizer(train_tokenizer(["yyyy yyy"] * 5, TokenizerSection(vocab_size=262)), other)
     assert other_world.prepare() == folder
-    assert any("built again (changed input: tokenizer)" in line for line in other_world.said)
+    assert any("made again (changed input: tokenizer)" in line for line in other_world.said)
     assert PackedDataset(folder).tokenizer_fingerprint == tokenizer_fingerprint(other)
 
 
@@ -327,17 +327,36 @@ def test_settings_that_shape_blocks_have_folders_of_their_own(world: World) -> N
     assert packed_folder(world.data, "train") in folders
 
 
-@pytest.mark.parametrize("name", ["tokens.bin", "words.bin", "starts.bin", "token_counts.npy"])
-def test_a_shortened_or_missing_file_is_built_again(world: World, name: str) -> None:
+FILES = ("tokens.bin", "words.bin", "starts.bin", "more_words.bin", "token_counts.npy")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_shortened_or_missing_file_is_built_again(world: World, name: str) -> None:
     folder = world.prepare()
     whole = (folder / name).read_bytes()
-    (folder / name).write_bytes(whole[:-1])
-    world.prepare()
-    assert any(f"built again ({name} is missing or damaged)" in line for line in world.said)
-    assert (folder / name).read_bytes() == whole
-    (folder / name).unlink()
-    world.prepare()
-    assert (folder / name).read_bytes() == whole
+    assert whole
+    flipped = bytes([whole[0] ^ 1]) + whole[1:]
+    damages = [(flipped, "the content of {} has changed"), (whole[:-1], "{} has "), (None, "{} is missing")]
+    for content, reason in damages:
+        if content is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"is damaged: {reason.format(name)}"):
+            PackedDataset(folder)
+        world.prepare()
+        assert any(f"made again ({reason.format(name)}" in line for line in world.said)
+        assert (folder / name).read_bytes() == whole
+
+
+def test_text_that_changes_while_it_is_packed_is_noticed(world: World) -> None:
+    def changing() -> Iterator[str]:
+        yield from world.documents
+        world.file.write_text("other text", encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"the text changed while it was read \(.*a\.train\)"):
+        prepare_dataset(changing, [world.file], world.tokenizer_path, world.data, split="train")
+    assert not packed_folder(world.data, "train").exists()
 
 
 def test_what_a_kill_left_over_is_cleared(world: World) -> None:
@@ -346,7 +365,7 @@ def test_what_a_kill_left_over_is_cleared(world: World) -> None:
     leftover = folder.parent / f"{_temporary_prefix(folder, 99_999_999)}abc"
     leftover.mkdir(parents=True)
     world.prepare()
-    assert sorted(path.name for path in folder.parent.iterdir()) == sorted([f".lock-{folder.name}", folder.name])
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_a_failure_leaves_nothing_half_written(world: World) -> None:
@@ -357,7 +376,7 @@ def test_a_failure_leaves_nothing_half_written(world: World) -> None:
     with pytest.raises(OSError, match="No space"):
         prepare_dataset(failing, [world.file], world.tokenizer_path, world.data, split="train")
     folder = packed_folder(world.data, "train")
-    assert [path.name for path in folder.parent.iterdir()] == [f".lock-{folder.name}"]
+    assert list(folder.parent.iterdir()) == []
 
 
 def test_errors_give_the_numbers(world: World, tmp_path: Path) -> None:
@@ -380,7 +399,7 @@ def test_check_tells_a_wrong_tokenizer_and_a_small_model(world: World) -> None:
     dataset.check(tokenizer_fingerprint=tokenizer_fingerprint(world.tokenizer_path), model_vocab_size=400)
     with pytest.raises(TokenizerError, match="made with another tokenizer"):
         dataset.check(tokenizer_fingerprint="sha256:0")
-    with pytest.raises(TokenizerError, match=r"\(300 rows\) is smaller than the tokenizer's \(316"):
+    with pytest.raises(TokenizerError, match=r"\(300 rows\) is smaller than the tokenizer's \(318"):
         dataset.check(model_vocab_size=300)
 
 

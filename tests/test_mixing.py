@@ -17,9 +17,10 @@ from faults import waits_for_another_builder
 from babyllama.artifacts import Manifest
 from babyllama.config import Config, config_from_values
 from babyllama.corpus.documents import is_synthetic, read_documents
+from babyllama.corpus.mix_files import MixWriter
 from babyllama.corpus.mixing import mix
 from babyllama.corpus.round_robin import divide
-from babyllama.corpus.units import count_words
+from babyllama.corpus.units import Unit, count_words
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
 
 REAL = ("simple_wiki", "bnc_spoken", "open_subtitles")
@@ -275,7 +276,7 @@ def test_a_mix_is_reused_until_sources_or_settings_change(three):
     wanted = config(three, "alpha", "beta", budget="8kB")
     first = mix(wanted)
     assert not first.reused
-    assert first.reason == "not mixed yet"
+    assert first.reason == "not there yet"
     stamp = first.train.stat().st_mtime_ns
     assert mix(wanted).reused
     assert first.train.stat().st_mtime_ns == stamp
@@ -285,7 +286,22 @@ def test_a_mix_is_reused_until_sources_or_settings_change(three):
         handle.write("\n\nOne more.\n")
     assert mix(wanted).reason == "changed input: alpha"
     first.train.write_bytes(first.train.read_bytes()[:-100])
-    assert "missing or was changed" in str(mix(wanted).reason)
+    assert "mix.train has" in str(mix(wanted).reason)
+    first.train.write_bytes(first.train.read_bytes().replace(b"word", b"ward", 1))
+    assert "the content of mix.train has changed" in str(mix(wanted).reason)
+
+
+@pytest.mark.unit
+def test_a_source_that_changes_while_it_is_mixed_is_noticed(three, monkeypatch):
+    def changing(writer: MixWriter, source: str, unit: Unit) -> None:
+        add(writer, source, unit)
+        (three / "beta.train").write_text("Other text.")
+
+    add = MixWriter.add
+    monkeypatch.setattr(MixWriter, "add", changing)
+    with pytest.raises(DataError, match="the source 'beta' changed while it was mixed"):
+        mix(config(three, "alpha", "beta"))
+    assert not (three / "mix").exists()
 
 
 @pytest.mark.unit

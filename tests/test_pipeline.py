@@ -290,7 +290,9 @@ def test_quickstart_runs_reuses_and_resumes(world: Path, capsys: pytest.CaptureF
     assert "minimal pairs, 4,000" in output.out
     assert main(command) == 0
     again = capsys.readouterr()
-    assert again.err.count("up to date, reused") == 6, "text, tokenizer, both packed texts, run, scores"
+    assert again.err.count("up to date, reused") == 8, (
+        "three folders of text, tokenizer, both packed texts, run, scores"
+    )
     # Left behind by a kill before the end: the run goes on instead of asking for a flag quickstart does not have.
     (world / "models" / "tiny" / "training_metrics.json").unlink()
     assert main(command) == 0

@@ -1,8 +1,12 @@
 """Tokenizers: lossless, repeatable, readable by every Hugging Face version, reused only when they fit."""
 
+import contextlib
+import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import waits_for_another_builder
@@ -300,8 +304,13 @@ def test_a_missing_tokenizer_names_the_command_that_makes_one(name: str) -> None
 # The stage
 
 
-def build(path: Path, text: Path, said: list[str], **keys: object) -> bool:
-    return build_tokenizer(lambda: iter([text.read_text()]), [text], section(), path, say=said.append, **keys)  # type: ignore[arg-type]
+def build(path: Path, text: Path, said: list[str], **keys: Any) -> bool:
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        trained = build_tokenizer(
+            lambda: iter([text.read_text()]), [text], keys.pop("section", None) or section(), path, **keys
+        )
+    said += told.getvalue().splitlines()
+    return trained
 
 
 @pytest.fixture
@@ -313,7 +322,7 @@ def text(tmp_path: Path) -> Path:
 
 def test_two_processes_do_not_train_the_same_tokenizer(text: Path, tmp_path: Path) -> None:
     path = tmp_path / "models" / "t.json"
-    assert waits_for_another_builder(path, lambda: build(path, text, []))
+    assert waits_for_another_builder(path.with_suffix(""), lambda: build(path, text, []))
 
 
 def test_a_tokenizer_is_reused_until_text_or_settings_change(text: Path, tmp_path: Path) -> None:
@@ -325,8 +334,8 @@ def test_a_tokenizer_is_reused_until_text_or_settings_change(text: Path, tmp_pat
     assert "reused" in said[-1]
     text.write_text(TEXT + " more more more")
     assert build(path, text, said)
-    assert any("trained again (changed input: text)" in line for line in said)
-    assert build_tokenizer(lambda: iter([TEXT]), [text], section(vocab_size=300), path, say=said.append)
+    assert any("made again (changed input: text)" in line for line in said)
+    assert build(path, text, said, section=section(vocab_size=300))
     assert "changed setting: vocab_size 600 -> 300" in said[-1]
 
 
@@ -350,6 +359,43 @@ def test_a_damaged_tokenizer_is_trained_again(text: Path, tmp_path: Path, damage
     else:
         assert build(path, text, [])
     assert path.read_bytes() == whole == (tmp_path / "t" / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["t.json", "t/tokenizer.json", "t/tokenizer_config.json"])
+def test_a_changed_byte_of_a_tokenizer_is_damage_when_it_is_loaded(text: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "t.json"
+    build(path, text, [])
+    file = tmp_path / name
+    whole = file.read_bytes()
+    file.write_bytes(
+        whole.replace(b'"vocab"', b'"vocab" ').replace(b"clean_up_tokenization_spaces", b"clean_up_tokenization_Spaces")
+    )
+    given = path if name == "t.json" else tmp_path / "t"
+    for load in (load_fast, load_tokenizer):
+        with pytest.raises(TokenizerError, match=f"is damaged: .*{Path(name).name} .*(has changed|instead of)"):
+            load(given)
+    assert build(path, text, [])
+    assert file.read_bytes() == whole
+    load_tokenizer(given)
+
+
+def test_a_tokenizer_saved_over_a_trained_one_is_not_taken_for_damage(
+    trained: dict[str, Tokenizer], text: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.json"
+    build(path, text, [])
+    save_tokenizer(trained["unigram"], path)
+    assert tokenizer_fingerprint(path) == tokenizer_fingerprint(trained["unigram"])
+
+
+def test_text_that_changes_while_a_tokenizer_is_trained_is_noticed(text: Path, tmp_path: Path) -> None:
+    def changing() -> Iterator[str]:
+        yield TEXT
+        text.write_text("other text")
+
+    with pytest.raises(DataError, match="the text changed while it was read"):
+        build_tokenizer(changing, [text], section(), tmp_path / "t.json")
+    assert find_tokenizer(tmp_path / "t.json") is None
 
 
 def test_somebody_elses_tokenizer_is_used_as_it_is(trained: dict[str, Tokenizer], text: Path, tmp_path: Path) -> None:

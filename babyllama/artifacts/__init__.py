@@ -23,7 +23,7 @@ from babyllama.artifacts.fingerprints import (
 )
 from babyllama.artifacts.locks import Lock, sole_builder
 from babyllama.artifacts.manifest import MANIFEST_NAME, Manifest, damaged_file, file_facts
-from babyllama.artifacts.stage import Built, build_or_reuse
+from babyllama.artifacts.stage import Built, build_or_reuse, refuse_foreign
 
 __all__ = [
     "MANIFEST_NAME",
@@ -46,6 +46,7 @@ __all__ = [
     "read_sealed",
     "read_text",
     "recover_folder",
+    "refuse_foreign",
     "sole_builder",
     "sync_folder",
     "write_json",

@@ -95,7 +95,7 @@ def sole_builder(path: str | Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        lock.release(remove=True)
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

@@ -78,7 +78,7 @@ def build_or_reuse(
             console.say(f"{title}: up to date, reused")
             return Built(path, manifest, reused=True, reason=None)
         if own is not None and not in_place:
-            _refuse_foreign(path, own)
+            refuse_foreign(path, own)
         if reason != "not there yet":
             console.say(f"{title}: made again ({reason})")
         with _merged(path) if in_place else atomic_folder(path) as temporary:
@@ -88,7 +88,7 @@ def build_or_reuse(
         return Built(path, manifest, reused=False, reason=reason)
 
 
-def _refuse_foreign(path: Path, own: Callable[[str], bool] | Collection[str]) -> None:
+def refuse_foreign(path: Path, own: Callable[[str], bool] | Collection[str]) -> None:
     """Raise `RunError` when `path` holds what this stage did not write: replacing the folder would lose it."""
     if not path.exists():
         return

@@ -7,13 +7,15 @@ Only here are usage, exit codes and `sys.argv`. Exit codes: 0 done; 2 something 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import errno
 import importlib
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from babyllama.errors import BabyLlamaError
@@ -127,7 +129,8 @@ def _with_dashes(argument: str) -> str:
 def _run(run: object, args: argparse.Namespace) -> int:
     assert callable(run)
     try:
-        code = run(args)
+        with _terminated_as_interrupted():
+            code = run(args)
         sys.stdout.flush()
         return code or 0
     except BrokenPipeError:
@@ -148,6 +151,24 @@ def _run(run: object, args: argparse.Namespace) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{_MENDABLE[error.errno]}", file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that what is half-written goes. Training has its own way meanwhile."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread, where no signal arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _MENDABLE = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
+from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 
 
@@ -22,16 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.corpus.mixing import mix
 
     config = config_from(args)
-    show = sys.stderr.isatty() and not args.quiet
-
-    def progress(done: int, wanted: int) -> None:
-        part = f"{done / wanted:4.0%}" if wanted < 1 << 60 else f"{done:,}"
-        print(f"\rmixing {part}", end="", file=sys.stderr, flush=True)
-
-    report = mix(config, progress=progress if show else None)
-    if show:
-        print("\r" + " " * 20 + "\r", end="", file=sys.stderr)
-    if not args.quiet:
-        print("up to date, reused" if report.reused else f"mixed: {report.reason}", file=sys.stderr)
+    with console.quiet(args.quiet):
+        report = mix(config)
     print(report.table())
     return 0

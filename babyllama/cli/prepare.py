@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 
 
@@ -21,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     config = config_from(args)
     from babyllama.pipeline import prepare_inputs
 
-    inputs = prepare_inputs(config)
+    with console.quiet(args.quiet):
+        inputs = prepare_inputs(config)
     for split, dataset in (("train", inputs.train), ("eval", inputs.eval)):
         if dataset is None:
             continue

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from babyllama import console
 from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_files
 from babyllama.errors import ConfigError, RunError
 from babyllama.runs import RunPaths
@@ -50,10 +51,9 @@ def run(args: argparse.Namespace) -> int:
     say = (lambda text: None) if args.quiet else (lambda text: print(text, file=sys.stderr, flush=True))
 
     say("== 1/4 synthetic text ==")
-    text = synthesize(Path(args.data), num_words=args.num_tokens)
-    say(
-        f"{text.words:,} words in {text.documents:,} documents, " + ("up to date, reused" if text.reused else "written")
-    )
+    with console.quiet(args.quiet):
+        text = synthesize(Path(args.data), num_words=args.num_tokens)
+    say(f"{text.words:,} words in {text.documents:,} documents")
     say("== 2/4 training ==")
     config = load_config(args.config, [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"])
     finished = _train(config, quiet=args.quiet, say=say)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from babyllama.corpus.synthetic import COMPLEXITIES, TRAIN_FOLDER, SyntheticReport, synthesize
+from babyllama import console
+from babyllama.corpus.synthetic import COMPLEXITIES, TRAIN_FOLDER, synthesize
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,15 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what is missing and say where it lies."""
-    report = synthesize(
-        args.output_dir,
-        num_words=args.num_tokens,
-        complexity=args.complexity,
-        seed=args.seed,
-        progress=_progress(args.num_tokens) if not args.quiet and sys.stderr.isatty() else None,
-    )
-    if not args.quiet:
-        _say_what_was_done(report)
+    with console.quiet(args.quiet):
+        report = synthesize(args.output_dir, num_words=args.num_tokens, complexity=args.complexity, seed=args.seed)
     print(
         f"train  {report.words:>13,} words  {report.documents:>9,} documents  {report.size / 1e6:8.1f} MB  {report.train}"
     )
@@ -67,20 +59,3 @@ def _count(text: str) -> int:
     if not number.is_integer():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of words")
     return int(number)
-
-
-def _say_what_was_done(report: SyntheticReport) -> None:
-    if report.reused:
-        print("up to date: same settings, files intact; nothing was written", file=sys.stderr)
-        return
-    for folder, reason in report.written.items():
-        print(f"wrote {folder} ({reason})", file=sys.stderr)
-    if report.words_per_second:
-        print(f"training text at {report.words_per_second:,.0f} words/s", file=sys.stderr)
-
-
-def _progress(total: int) -> Callable[[int], None]:
-    def show(words: int) -> None:
-        print(f"\r{words:,} of {total:,} words", end="\r" if words < total else "\n", file=sys.stderr, flush=True)
-
-    return show

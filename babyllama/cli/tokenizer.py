@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from babyllama import console
 from babyllama.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train or reuse each size, then print what it does to held-out text."""
+    with console.quiet(args.quiet):
+        return _train_and_measure(args)
+
+
+def _train_and_measure(args: argparse.Namespace) -> int:
     from babyllama.corpus.documents import corpus_files, read_documents
     from babyllama.tokenizer import build_tokenizer, compare, describe_domains, load_fast
-
-    def say(message: str) -> None:
-        if not args.quiet:
-            print(message, file=sys.stderr, flush=True)
 
     sizes = _sizes(args.vocab_size)
     sections = {size: _section(args, size) for size in sizes}
@@ -88,14 +90,13 @@ def run(args: argparse.Namespace) -> int:
             keep_foreign=False,
             left_out=f"every {every}th document" if every else None,
             progress=not args.quiet and sys.stderr.isatty(),
-            say=say,
         )
         domains = {file.name: _measured(read_documents([file], errors=args.errors)) for file in held_out} or {
             measured_on: _measured(islice(text(), every - 1, None, every) if every else text())
         }
         reports[paths[size].name] = describe_domains(load_fast(paths[size]), domains)
     if not held_out and not every:
-        say(
+        console.say(
             f"no held-out text, and fewer than {HELD_OUT_EVERY} documents to leave one out (--eval-text names other text)"
         )
     print(f"measured on {measured_on}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from babyllama.artifacts import Manifest
+from babyllama.artifacts import Manifest, fingerprint_files
 from babyllama.corpus.reading import (
     COMPRESSED_SUFFIXES,
     RECORD_SUFFIXES,
@@ -21,6 +21,7 @@ from babyllama.corpus.reading import (
     records,
 )
 from babyllama.errors import DataError
+from babyllama.text import listed
 
 SEPARATOR = "<|endoftext|>"
 """The line between two documents of a corpus file."""
@@ -137,6 +138,23 @@ def _for_purpose(files: list[Path], *, held_out: bool) -> list[Path]:
                 return chosen
         return files
     return [file for file in files if plain_suffix(file) not in (".dev", ".test")] or files
+
+
+def fingerprint_text(files: Sequence[Path]) -> str:
+    """The content of `files` as one fingerprint; `DataError` naming the one that cannot be read."""
+    try:
+        return fingerprint_files(files)
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror or error}") from error
+
+
+def refuse_changed(files: Sequence[Path], fingerprint: str) -> None:
+    """Raise `DataError` when `files` no longer hold what `fingerprint` was taken of: a stage read something else."""
+    if fingerprint_text(files) != fingerprint:
+        raise DataError(
+            f"the text changed while it was read ({listed([str(file) for file in files])}). Run the same command again when "
+            "nothing writes there."
+        )
 
 
 def is_synthetic(paths: Sequence[str | Path]) -> bool:

@@ -9,14 +9,16 @@ from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file
+from babyllama.artifacts import Manifest, fingerprint_file, refuse_foreign
 from babyllama.config.amounts import Amount, parse_amount, parse_bytes
 from babyllama.config.sections import Config, MixingSection
 from babyllama.corpus.cleaning import cleaner_fingerprint
 from babyllama.corpus.sources import Source, refuse_shared_text, resolve_sources
 from babyllama.corpus.units import count_words
-from babyllama.errors import ConfigError, RunError, TokenizerError
+from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
 
+STAGE = "mix"
+"""What the manifest of a mix calls it."""
 ALGORITHM = 2
 """Raised when the same settings and sources would give another text than before."""
 
@@ -57,15 +59,13 @@ class Plan:
     def manifest(self) -> Manifest | None:
         """The manifest of what is in the folder now."""
         manifest = Manifest.read(self.folder) if self.folder.is_dir() else None
-        return manifest if manifest and manifest.stage == "mix" else None
+        return manifest if manifest and manifest.stage == STAGE else None
 
     @cached_property
     def inputs(self) -> dict[str, str]:
         """Fingerprint of every source."""
         known = self.manifest.inputs if self.manifest else {}
-        named = [(source.name, source) for source in self.sources]
-        named += [(f"dev: {source.name}", source) for source in self.dev_sources]
-        inputs = {name: source.fingerprint(known.get(name)) for name, source in named}
+        inputs = {name: source.fingerprint(known.get(name)) for name, source in self._named_sources()}
         if self.tokenizer:
             inputs["tokenizer"] = fingerprint_file(self.tokenizer)
         return inputs
@@ -89,34 +89,27 @@ class Plan:
             "cleaners": {domain: cleaner_fingerprint(domain) for domain in sorted(domains)} if mixing.clean else {},
         }
 
-    def why_not_reused(self) -> str | None:
-        """None when the folder holds this very mix, complete; otherwise why not, in words."""
-        if self.manifest is None:
-            return "not mixed yet"
-        reason = self.manifest.stale_reason(self.inputs, self.settings)
-        if reason is None and not self._files_are_whole(self.manifest):
-            return "a file of the mix is missing or was changed"
-        return reason
-
-    def _files_are_whole(self, manifest: Manifest) -> bool:
-        files = manifest.outputs.get("files", {})
-        return self.train_name in files and all(
-            (self.folder / name).is_file() and fingerprint_file(self.folder / name) == facts["fingerprint"]
-            for name, facts in files.items()
-        )
-
     def refuse_foreign_folder(self) -> None:
-        """Raise `RunError` when the folder holds anything but an older mix: writing the mix replaces the folder."""
-        if not self.folder.exists():
-            return
-        ours = {MANIFEST_NAME, *(self.manifest.outputs.get("files", {}) if self.manifest else ())}
-        foreign = sorted(file.name for file in self.folder.iterdir() if file.name not in ours)
-        if foreign:
-            named = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
-            raise RunError(
-                f"data.train_path: the folder {self.folder} holds files that are not a mix ({named}), which writing the "
-                "mix there would replace. Name a folder of its own for the mix."
-            )
+        """Raise `RunError` when the folder holds anything and never held a mix: writing the mix would replace it."""
+        if self.manifest is None:
+            try:
+                refuse_foreign(self.folder, ())
+            except RunError as error:
+                raise RunError(f"data.train_path: {error} The mix needs one.") from error
+
+    def refuse_changed_sources(self) -> None:
+        """Raise `DataError` when a source no longer holds what its fingerprint was taken of."""
+        for name, source in self._named_sources():
+            if source.files and source.fingerprint() != self.inputs[name]:
+                raise DataError(
+                    f"the source {source.name!r} changed while it was mixed. Run the same command again when nothing writes "
+                    "there."
+                )
+
+    def _named_sources(self) -> list[tuple[str, Source]]:
+        """The sources under the names that the manifest gives them."""
+        named = [(source.name, source) for source in self.sources]
+        return named + [(f"dev: {source.name}", source) for source in self.dev_sources]
 
 
 def plan_mix(config: Config) -> Plan:

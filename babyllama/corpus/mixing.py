@@ -27,12 +27,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import Manifest, atomic_folder, fingerprint_file, recover_folder, sole_builder
+from babyllama import console
+from babyllama.artifacts import Built, build_or_reuse
 from babyllama.config.sections import Config
 from babyllama.corpus.deduplication import duplicate_test
 from babyllama.corpus.documents import is_synthetic, read_documents
 from babyllama.corpus.mix_files import MixWriter
-from babyllama.corpus.mix_plan import Plan, plan_mix
+from babyllama.corpus.mix_plan import STAGE, Plan, plan_mix
 from babyllama.corpus.mix_report import MixReport
 from babyllama.corpus.overlap import measure_overlap
 from babyllama.corpus.round_robin import Account, Pot, Short, divide, round_robin
@@ -41,13 +42,11 @@ from babyllama.corpus.sources import Source
 from babyllama.corpus.units import Reading, Unit, exact_bytes, exact_words, units_of
 from babyllama.errors import DataError, RunError
 
-Progress = Callable[[int, int], None]
-"""Called now and then with the bytes, words or tokens mixed so far and those wanted (2**60: all there are)."""
 _PROGRESS_EVERY = 1000
 _ENDLESS = 1 << 60
 
 
-def mix(config: Config, *, progress: Progress | None = None) -> MixReport:
+def mix(config: Config) -> MixReport:
     """Mix the sources of `config.mixing` into the folder of `config.data.train_path`, or reuse it when up to date.
 
     Raises `ConfigError` and `DataError` for settings and texts that cannot be mixed (a source that is missing, shared,
@@ -55,63 +54,63 @@ def mix(config: Config, *, progress: Progress | None = None) -> MixReport:
     happens, the folder afterwards is the old one or the complete new one.
     """
     plan = plan_mix(config)
-    with sole_builder(plan.folder):
-        return _build(plan, progress)
-
-
-def _build(plan: Plan, progress: Progress | None) -> MixReport:
-    recover_folder(plan.folder)
-    reason = plan.why_not_reused()
-    if reason is None and plan.manifest:
-        return _report(plan, plan.manifest, None)
     plan.refuse_foreign_folder()
-    try:
-        with atomic_folder(plan.folder) as temporary:
-            manifest = Manifest("mix", plan.inputs, plan.settings, _write(plan, temporary, progress))
-            manifest.write(temporary)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise RunError(
-            f"cannot write the mix into {plan.folder}: {error.strerror or error}. Nothing of it was kept. "
-            + ("Free some space, or lower mixing.budget." if full else "Choose a folder you may write to.")
-        ) from error
-    return _report(plan, manifest, reason)
+
+    def write(folder: Path) -> dict[str, Any]:
+        try:
+            return _write(plan, folder)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise RunError(
+                f"cannot write the mix into {plan.folder}: {error.strerror or error}. Nothing of it was kept. "
+                + ("Free some space, or lower mixing.budget." if full else "Choose a folder you may write to.")
+            ) from error
+
+    return _report(
+        plan,
+        build_or_reuse(
+            plan.folder,
+            STAGE,
+            inputs=plan.inputs,
+            settings=plan.settings,
+            write=write,
+            title=f"mix {plan.folder}",
+            own=plan.manifest.files if plan.manifest else (),
+        ),
+    )
 
 
-def _report(plan: Plan, manifest: Manifest, reason: str | None) -> MixReport:
-    outputs = manifest.outputs
+def _report(plan: Plan, built: Built) -> MixReport:
+    outputs = built.manifest.outputs
     dev = plan.folder / plan.dev_name
     return MixReport(
         folder=plan.folder,
         train=plan.folder / plan.train_name,
-        dev=dev if plan.dev_name in outputs["files"] else None,
+        dev=dev if plan.dev_name in built.manifest.files else None,
         unit=plan.unit,
         sources=outputs["sources"],
         dev_sources=outputs["dev_sources"],
         overlap=outputs["overlap"]["fraction"] if outputs["overlap"] else None,
-        reused=reason is None,
-        reason=reason,
+        reused=built.reused,
+        reason=built.reason,
     )
 
 
-def _write(plan: Plan, folder: Path, progress: Progress | None) -> dict[str, Any]:
+def _write(plan: Plan, folder: Path) -> dict[str, Any]:
     """Write the texts and their tables into `folder`; the manifest's outputs."""
     train, dev = folder / plan.train_name, folder / plan.dev_name
     if plan.splits:
-        rows, dev_rows = _mix_into(plan, plan.sources, [plan.budget, plan.dev_budget], [train, dev], progress)
+        rows, dev_rows = _mix_into(plan, plan.sources, [plan.budget, plan.dev_budget], [train, dev])
     else:
-        (rows,) = _mix_into(plan, plan.sources, [plan.budget], [train], progress)
-        dev_rows = _mix_into(plan, plan.dev_sources, [plan.dev_budget], [dev], None)[0] if plan.dev_sources else []
+        (rows,) = _mix_into(plan, plan.sources, [plan.budget], [train])
+        dev_rows = _mix_into(plan, plan.dev_sources, [plan.dev_budget], [dev])[0] if plan.dev_sources else []
+    plan.refuse_changed_sources()
     overlap = None
     if dev.exists():
         measured = measure_overlap(read_documents([train]), read_documents([dev]))
         overlap = {"ngrams": measured.ngrams, "shared": measured.shared, "fraction": measured.fraction}
     return {
         "synthetic": is_synthetic([file for source in (*plan.sources, *plan.dev_sources) for file in source.files]),
-        "files": {
-            file.name: {"bytes": file.stat().st_size, "fingerprint": fingerprint_file(file)}
-            for file in sorted(folder.iterdir())
-        },
         "sources": rows,
         "dev_sources": dev_rows,
         "overlap": overlap,
@@ -123,7 +122,6 @@ def _mix_into(
     sources: Sequence[Source],
     budgets: Sequence[int | None],
     files: Sequence[Path],
-    progress: Progress | None,
 ) -> list[list[dict[str, Any]]]:
     """Mix `sources` into `files`, one per budget; per file the rows of the table.
 
@@ -135,13 +133,13 @@ def _mix_into(
     if list(budgets) == [None] and not mixing.exact and mixing.on_short != "redistribute":
         # All that equal shares allow: no source is measured first, the mix ends with the first source that does.
         shares = [[share] for share in divide(_ENDLESS, [source.weight for source in sources])]
-        return _attempt(plan, sources, shares, files, progress, stop=True)
+        return _attempt(plan, sources, shares, files, stop=True)
     if budgets[0] is None:
         totals = [_measure(plan, sources, number, files[0].parent) for number in range(len(sources))]
     while True:
         shares = _shares(plan, sources, budgets, totals)
         try:
-            return _attempt(plan, sources, shares, files, progress, stop=mixing.on_short == "stop")
+            return _attempt(plan, sources, shares, files, stop=mixing.on_short == "stop")
         except Short as short:
             if mixing.on_short != "redistribute" and budgets[0] is not None:
                 raise DataError(_shortage(plan, sources, shares, files[0].parent)) from short
@@ -180,7 +178,6 @@ def _attempt(
     sources: Sequence[Source],
     shares: list[list[int]],
     files: Sequence[Path],
-    progress: Progress | None,
     *,
     stop: bool,
 ) -> list[list[dict[str, Any]]]:
@@ -201,13 +198,14 @@ def _attempt(
     wanted = sum(map(sum, shares))
     mixed = 0
     with ExitStack() as stack:
+        bar = stack.enter_context(console.progress("mixing", wanted if wanted < _ENDLESS else None))
         writers = [stack.enter_context(MixWriter(file)) for file in files]
         drawn = round_robin(accounts, stop_when_short=stop)
         for step, (number, pot, unit) in enumerate(drawn):
             writers[pot].add(sources[number].name, unit)
             mixed += unit.size
-            if progress and step % _PROGRESS_EVERY == 0:
-                progress(mixed, wanted)
+            if step % _PROGRESS_EVERY == 0:
+                bar(mixed)
     return [
         [
             _row(sources[account.number], account.pots[pot], readings[account.number], account.number, plan)

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from babyllama.artifacts import fingerprint_file, fingerprint_value
+from babyllama.artifacts import fingerprint_file
 from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus import hub
 from babyllama.corpus.cleaning import CLEANERS, clean_all
-from babyllama.corpus.documents import corpus_files
+from babyllama.corpus.documents import corpus_files, fingerprint_text
 from babyllama.corpus.reading import RECORD_SUFFIXES, plain_stem, plain_suffix, records
 from babyllama.corpus.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
@@ -76,7 +76,7 @@ class Source:
         """What the source holds, as one hash. For a Hub data set its revision; `known` is used when offline."""
         if self.section.hub:
             return hub.fingerprint(self.section, known)
-        return fingerprint_value([fingerprint_file(file) for file in self.files])
+        return fingerprint_text(self.files)
 
 
 def _cleaned(parts: list[Part], keep_speakers: bool) -> Iterator[tuple[Part, str]]:

@@ -13,6 +13,8 @@ from babyllama.dataset import layout
 from babyllama.dataset.layout import POSITION
 from babyllama.errors import DataError, TokenizerError
 
+STAGE = "dataset"
+"""What the manifest of a packed dataset calls it."""
 IGNORED = -100
 """Label of a token that is no target."""
 
@@ -20,18 +22,27 @@ IGNORED = -100
 class PackedDataset:
     """Blocks of T = `seq_length` tokens in the folder that `prepare_dataset` made.
 
-    Nothing is read but the manifest until a block is asked for. Every token of the text is in exactly one block; the last
+    Every token of the text is in exactly one block; the last
     block of `concat`, and blocks that `best_fit` could not fill, are padded, and padding is no target. A word counts in the
     block that holds the token in which it starts, so the words of an epoch sum to `num_words`.
     """
 
-    def __init__(self, path: str | Path, *, random_offset: bool = False) -> None:
-        """Open the folder at `path`; `random_offset` makes `epoch_offset` shift the blocks of `concat`. DataError."""
+    def __init__(self, path: str | Path, *, random_offset: bool = False, verified: Manifest | None = None) -> None:
+        """Open the folder at `path`; `random_offset` makes `epoch_offset` shift the blocks of `concat`.
+
+        The files are compared with the manifest's fingerprints, unless that was done just now and `verified` is the manifest
+        that it was done with. Raises DataError for a folder that holds no packed dataset, or a damaged one.
+        """
         self.path = Path(path)
-        manifest = Manifest.read(self.path)
-        if manifest is None or manifest.stage != "dataset":
+        manifest = verified or Manifest.read(self.path)
+        if manifest is None or manifest.stage != STAGE:
             raise DataError(
                 f"{self.path} holds no packed dataset (no {MANIFEST_NAME} of one). Make it with `babyllama prepare`."
+            )
+        damage = None if verified else manifest.damage(self.path)
+        if damage:
+            raise DataError(
+                f"the packed dataset {self.path} is damaged: {damage}. Make it again with `babyllama prepare`."
             )
         facts, settings = manifest.outputs, manifest.settings
         self.manifest = manifest

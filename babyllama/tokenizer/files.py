@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_value, write_json, write_text
+from babyllama.artifacts import (
+    MANIFEST_NAME,
+    Manifest,
+    damaged_file,
+    fingerprint_file,
+    fingerprint_value,
+    write_json,
+    write_text,
+)
 from babyllama.errors import TokenizerError
 from babyllama.runs import RunPaths
 from babyllama.tokenizer.marks import BOS, EOS, PAD, Marks
@@ -22,15 +30,33 @@ TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def save_tokenizer(
-    tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | os.PathLike[str], *, manifest: Manifest | None = None
-) -> Path:
+STAGE = "tokenizer"
+"""What the manifest of a trained tokenizer calls it."""
+
+
+def save_tokenizer(tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | os.PathLike[str]) -> Path:
     """Save to `path` and return the folder that `AutoTokenizer.from_pretrained` loads.
 
     `path` ending in `.json` writes that file and, beside it, a folder of the same stem; any other `path` is the folder
     itself, whose other files (a model's, say) stay. tokenizer_config.json names `PreTrainedTokenizerFast`, which
     transformers 4 and 5 both load, and makes special-token strings in text ordinary text. Each file is written
-    atomically, after the manifest that names its fingerprint.
+    atomically. The manifest of a tokenizer that lay there before goes: it belongs to that one.
+    """
+    path = Path(path)
+    folder = tokenizer_folder(path)
+    before = Manifest.read(folder) if folder.is_dir() else None
+    if before is not None and before.stage == STAGE:
+        (folder / MANIFEST_NAME).unlink()
+    write_json(folder / CONFIG_FILE, _config(tokenizer))
+    write_text(folder / TOKENIZER_FILE, _backend(tokenizer).to_str(pretty=True))
+    write_copy(path, folder)
+    return folder
+
+
+def tokenizer_folder(path: str | Path) -> Path:
+    """The folder of the tokenizer saved at `path`: that of the same stem for a `.json` file, else `path` itself.
+
+    Raises TokenizerError when something of another kind has one of the two names.
     """
     path = Path(path)
     folder = path.with_suffix("") if path.suffix == ".json" else path
@@ -38,17 +64,43 @@ def save_tokenizer(
         raise TokenizerError(f"cannot save a tokenizer folder at {folder}: a file of that name is in the way.")
     if path.suffix == ".json" and path.is_dir():
         raise TokenizerError(f"cannot save a tokenizer at {path}: a folder of that name is in the way.")
-    backend = _backend(tokenizer)
-    description = backend.to_str(pretty=True)
-    if manifest is not None:
-        # First, because it holds the fingerprint of the files that follow: after a kill between them it fits nothing, and
-        # without it the files would pass for somebody else's.
-        manifest.write(folder / MANIFEST_NAME)
-    write_json(folder / CONFIG_FILE, _config(tokenizer))
-    write_text(folder / TOKENIZER_FILE, description)
-    if path.suffix == ".json":
-        write_text(path, description)
     return folder
+
+
+def write_copy(path: Path, folder: Path) -> None:
+    """Where a tokenizer is named by a `.json` file: write that file, the same as the one in `folder`."""
+    if path.suffix == ".json":
+        write_text(path, (folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+
+
+def copy_damage(path: Path, manifest: Manifest) -> str | None:
+    """What is wrong with the `.json` file that names the tokenizer of `manifest`, in words; None when it is whole."""
+    if path.suffix != ".json":
+        return None
+    if not path.is_file():
+        return f"{path.name} is missing"
+    whole = fingerprint_file(path) == manifest.files.get(TOKENIZER_FILE, {}).get("fingerprint")
+    return None if whole else f"the content of {path.name} has changed since it was written"
+
+
+def _refuse_damaged(file: Path) -> None:
+    """Raise TokenizerError when the manifest beside the tokenizer `file` says that it held something else."""
+    named = file.suffix == ".json" and file.name != TOKENIZER_FILE
+    folder = file.with_suffix("") if named else file.parent
+    manifest = Manifest.read(folder) if folder.is_dir() else None
+    facts = (
+        {name: manifest.files[name] for name in (TOKENIZER_FILE, CONFIG_FILE) if name in manifest.files}
+        if manifest
+        else {}
+    )
+    if not facts or manifest is None:
+        return
+    problem = copy_damage(file, manifest) if named and TOKENIZER_FILE in facts else damaged_file(folder, facts)
+    if problem:
+        raise TokenizerError(
+            f"the tokenizer {file} is damaged: {problem}. Put it back from a copy, or train it again with "
+            "`babyllama tokenizer --overwrite`."
+        )
 
 
 def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
@@ -96,6 +148,7 @@ def load_fast(path: str | Path) -> Tokenizer:
     file = find_tokenizer(path)
     if file is None:
         return load_tokenizer(path).backend_tokenizer
+    _refuse_damaged(file)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:
@@ -120,6 +173,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
     if file is None:
         tokenizer = _load_from_hub(str(path), AutoTokenizer)
     elif (file.parent / CONFIG_FILE).is_file() and file.name == TOKENIZER_FILE:
+        _refuse_damaged(file)
         try:
             tokenizer = AutoTokenizer.from_pretrained(str(file.parent), local_files_only=True)
         except Exception as error:
@@ -230,9 +284,3 @@ def tokenizer_fingerprint(tokenizer: str | Path | Tokenizer | PreTrainedTokenize
             "added_tokens": [[token["id"], token["content"]] for token in description["added_tokens"]],
         }
     )
-
-
-def manifest_path(path: str | Path) -> Path:
-    """Where the manifest of the tokenizer saved at `path` lies."""
-    path = Path(path)
-    return (path.with_suffix("") if path.suffix == ".json" else path) / MANIFEST_NAME

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from babyllama.artifacts import Manifest, fingerprint_file, fingerprint_files, sole_builder
+from babyllama import console
+from babyllama.artifacts import Manifest, build_or_reuse
 from babyllama.config.sections import TokenizerSection
+from babyllama.corpus.documents import fingerprint_text, refuse_changed
 from babyllama.errors import DataError, TokenizerError
 from babyllama.tokenizer.files import (
-    TOKENIZER_FILE,
+    STAGE,
+    copy_damage,
     find_tokenizer,
     load_fast,
-    manifest_path,
     save_tokenizer,
     tokenizer_fingerprint,
+    tokenizer_folder,
+    write_copy,
 )
 from babyllama.tokenizer.train import train_tokenizer
 
@@ -30,63 +34,61 @@ def build_tokenizer(
     progress: bool = False,
     keep_foreign: bool = True,
     left_out: str | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> bool:
     """Make `path` hold a tokenizer trained by `section` on `documents`; True when it was trained, False when reused.
 
-    `documents()` streams the text of `files`, whose contents are the stage's input. A tokenizer whose manifest fits is
-    reused, one whose manifest does not is trained again; `say` is told which, and why. A tokenizer without a manifest
-    is somebody else's: it is used as it is, or, without `keep_foreign`, a TokenizerError; `overwrite` replaces it.
-    `left_out` says in words which of the files' text `documents()` does not give.
+    `documents()` streams the text of `files`, whose contents are the stage's input. A tokenizer whose manifest fits and
+    whose files are whole is reused, any other of ours is trained again; the console is told which, and why. A tokenizer
+    without a manifest is somebody else's: it is used as it is, or, without `keep_foreign`, a TokenizerError; `overwrite`
+    replaces it. `left_out` says in words which of the files' text `documents()` does not give.
     """
-    say = say or (lambda message: None)
     path = Path(path)
     if not files:
         raise DataError("there is no text to train a tokenizer on: no files were given.")
-    inputs = {"text": fingerprint_files(files)}
-    settings = section.model_dump(mode="json") | ({"left_out": left_out} if left_out else {})
-    with sole_builder(path):
-        if not overwrite and find_tokenizer(path) is not None:
-            manifest = Manifest.read(manifest_path(path))
-            if manifest is None or manifest.stage != "tokenizer":
-                if keep_foreign:
-                    load_fast(path)
-                    say(f"tokenizer {path}: there already, used as it is (BabyLlama did not train it)")
-                    return False
-                raise TokenizerError(
-                    f"{path} holds a tokenizer that BabyLlama did not train (it has no manifest). Choose another output, or "
-                    "pass --overwrite to replace it."
-                )
-            reason = manifest.stale_reason(inputs, settings) or _damage(path, manifest)
-            if reason is None:
-                say(f"tokenizer {path}: up to date, reused")
-                return False
-            say(f"tokenizer {path}: trained again ({reason})")
+    folder = tokenizer_folder(path)
+    if not overwrite and _is_foreign(path, folder):
+        if not keep_foreign:
+            raise TokenizerError(
+                f"{path} holds a tokenizer that BabyLlama did not train (it has no manifest). Choose another output, or "
+                "pass --overwrite to replace it."
+            )
+        load_fast(path)
+        console.say(f"tokenizer {path}: there already, used as it is (BabyLlama did not train it)")
+        return False
+    inputs = {"text": fingerprint_text(files)}
+
+    def write(target: Path) -> dict[str, Any]:
         tokenizer = train_tokenizer(documents(), section, progress=progress)
+        refuse_changed(files, inputs["text"])
         size = tokenizer.get_vocab_size()
         if size < section.vocab_size:
-            say(
+            console.say(
                 f"tokenizer {path}: {size:,} entries, not {section.vocab_size:,}: the text supports no more pieces that occur "
                 f"at least {section.min_frequency} times"
             )
-        outputs = {
-            "vocab_size": size,
-            "fingerprint": tokenizer_fingerprint(tokenizer),
-            TOKENIZER_FILE: "sha256:" + hashlib.sha256(tokenizer.to_str(pretty=True).encode()).hexdigest(),
-        }
-        save_tokenizer(
-            tokenizer, path, manifest=Manifest("tokenizer", inputs=inputs, settings=settings, outputs=outputs)
-        )
-        return True
+        save_tokenizer(tokenizer, target)
+        # Before the folder is in place: a kill in between leaves a copy that does not fit the folder, which is damage.
+        write_copy(path, target)
+        return {"vocab_size": size, "fingerprint": tokenizer_fingerprint(tokenizer)}
+
+    built = build_or_reuse(
+        folder,
+        STAGE,
+        inputs=inputs,
+        settings=section.model_dump(mode="json") | ({"left_out": left_out} if left_out else {}),
+        write=write,
+        title=f"tokenizer {path}",
+        overwrite=overwrite,
+        # A tokenizer may lie in a model's folder.
+        in_place=True,
+        also_damaged=lambda manifest: copy_damage(path, manifest),
+    )
+    return not built.reused
 
 
-def _damage(path: Path, manifest: Manifest) -> str | None:
-    """Why the files at `path` are not the ones the manifest was written for; None when they are."""
-    folder_file = manifest_path(path).parent / TOKENIZER_FILE
-    for file in {folder_file, path if path.suffix == ".json" else folder_file}:
-        if not file.is_file():
-            return f"{file} is missing"
-        if fingerprint_file(file) != manifest.outputs.get(TOKENIZER_FILE):
-            return f"{file} was changed or only half replaced"
-    load_fast(path)
-    return None
+def _is_foreign(path: Path, folder: Path) -> bool:
+    """Does a tokenizer lie at `path` that this stage did not train?"""
+    if find_tokenizer(path) is None:
+        return False
+    manifest = Manifest.read(folder) if folder.is_dir() else None
+    return manifest is None or manifest.stage != STAGE

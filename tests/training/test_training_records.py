@@ -129,7 +129,7 @@ def test_missing_pairs_are_found_out_before_training(tmp_path: Path) -> None:
 def packed(folder: Path, *, packing: str = "concat", random_offset: bool = False) -> Any:
     """Real text packed by the dataset room, with a tokenizer trained on it."""
     from babyllama.config import DataSection
-    from babyllama.dataset import open_dataset, prepare_dataset
+    from babyllama.dataset import prepare_dataset
     from babyllama.tokenizer import save_tokenizer
 
     rng = random.Random(0)
@@ -141,8 +141,7 @@ def packed(folder: Path, *, packing: str = "concat", random_offset: bool = False
         tokenizer_path=str(folder / "tokenizer.json"), train_path=str(text), seq_length=32, packing=packing,  # type: ignore[arg-type]
         random_offset=random_offset, packed_dir=str(folder / "packed"),
     )  # fmt: skip
-    made = prepare_dataset(lambda: iter(documents), [text], data.tokenizer_path, data, split="train")
-    return data, open_dataset(made, data)
+    return data, prepare_dataset(lambda: iter(documents), [text], data.tokenizer_path, data, split="train")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import contextlib
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import (
-    MANIFEST_NAME,
-    Manifest,
-    atomic_folder,
-    fingerprint_file,
-    fingerprint_files,
-    recover_folder,
-)
+from babyllama import console
+from babyllama.artifacts import Built, Manifest, build_or_reuse, fingerprint_files, recover_folder, refuse_foreign
+from babyllama.corpus.documents import SEPARATOR
 from babyllama.corpus.synthetic.pairs import write_pairs
 from babyllama.corpus.synthetic.paradigms import PARADIGMS
 from babyllama.corpus.synthetic.stories import cut, stories
 from babyllama.corpus.synthetic.vocabulary import COMPLEXITIES
-from babyllama.errors import DataError
+from babyllama.errors import DataError, RunError
 
 STAGE = "synthetic"
 TRAIN_FOLDER = "babylm_10M_clean"
 DEV_FOLDER = "babylm_dev_clean"
 PAIRS_FOLDER = "blimp_synthetic"
-SEPARATOR = "<|endoftext|>"
 
 # Dev text: enough to measure a loss on, and no more than is useful, whatever the size of the corpus.
 _DEV_WORDS = (2_000, 500_000)
-# Left behind by file managers and version control; no text of anybody's.
-_IGNORED = {".DS_Store", ".gitkeep"}
 _BUFFER_BYTES = 1 << 20
 
 
@@ -49,8 +42,6 @@ class SyntheticReport:
     dev_documents: int
     paradigms: int
     num_pairs: int
-    words_per_second: float | None
-    """Speed of writing the training text; None when it was up to date."""
     written: dict[str, str]
     """Folder name -> why it was written; empty when everything was up to date."""
 
@@ -68,7 +59,6 @@ def synthesize(
     seed: int = 42,
     dev_fraction: float = 0.05,
     pairs_per_paradigm: int = 200,
-    progress: Callable[[int], None] | None = None,
 ) -> SyntheticReport:
     """Write English-like text from a seeded grammar below `output_dir`, with dev text and minimal pairs.
 
@@ -76,7 +66,7 @@ def synthesize(
     `babylm_dev_clean/synthetic.dev` a share `dev_fraction` of that from a random stream of its own, `blimp_synthetic/`
     one BLiMP file of `pairs_per_paradigm` pairs per
     paradigm. The bytes depend on the arguments alone. A folder whose manifest and files match is
-    kept. `progress` is called with the number of words written so far.
+    kept.
 
     Raises DataError for arguments out of range and for a folder that holds anything this function did not write;
     nothing is written then. Memory does not grow with `num_words`.
@@ -87,7 +77,7 @@ def synthesize(
     dev_words = min(max(round(num_words * dev_fraction), _DEV_WORDS[0]), _DEV_WORDS[1], num_words)
 
     def text(name: str, words: int, stream: str) -> Callable[[Path], dict[str, Any]]:
-        return lambda folder: _write_text(folder / name, stories(complexity, stream), words, progress)
+        return lambda folder: _write_text(folder / name, stories(complexity, stream), words)
 
     parts: dict[str, tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]] = {
         PAIRS_FOLDER: (
@@ -103,22 +93,13 @@ def synthesize(
             text("synthetic.train", num_words, f"train {seed}"),
         ),
     }
-    inputs = {"grammar": fingerprint_files(sorted(Path(__file__).parent.glob("*.py")))}
     for folder in parts:
         _refuse_foreign(root / folder)
-    written: dict[str, str] = {}
-    seconds = 0.0
-    for folder, (wanted, write) in parts.items():
-        reason = _stale_reason(root / folder, inputs, wanted)
-        if reason:
-            written[folder] = reason
-            started = time.perf_counter()
-            with atomic_folder(root / folder) as temporary:
-                outputs = write(temporary)
-                outputs["files"] = {file.name: fingerprint_file(file) for file in sorted(temporary.iterdir())}
-                Manifest(STAGE, inputs, wanted, outputs).write(temporary)
-            seconds = time.perf_counter() - started
-    facts = {folder: _outputs(root / folder) for folder in parts}
+    with _nothing_left_behind(root) as built:
+        for folder, (wanted, write) in parts.items():
+            _build(root / folder, wanted, write, built)
+    facts = {folder: built[root / folder].manifest.outputs for folder in parts}
+    written = {folder: reason for folder in parts if (reason := built[root / folder].reason)}
     return SyntheticReport(
         train=root / TRAIN_FOLDER / "synthetic.train",
         dev=root / DEV_FOLDER / "synthetic.dev",
@@ -130,7 +111,6 @@ def synthesize(
         dev_documents=facts[DEV_FOLDER]["documents"],
         paradigms=facts[PAIRS_FOLDER]["paradigms"],
         num_pairs=facts[PAIRS_FOLDER]["pairs"],
-        words_per_second=facts[TRAIN_FOLDER]["words"] / seconds if TRAIN_FOLDER in written else None,
         written=written,
     )
 
@@ -151,38 +131,55 @@ def _check(num_words: int, complexity: str, seed: int, dev_fraction: float, pair
         raise DataError("cannot write synthetic text: " + "; ".join(problems) + ".")
 
 
-def _outputs(folder: Path) -> dict[str, Any]:
-    manifest = Manifest.read(folder)
-    return manifest.outputs if manifest and manifest.stage == STAGE else {}
+def _build(
+    folder: Path, settings: dict[str, Any], write: Callable[[Path], dict[str, Any]], built: dict[Path, Built]
+) -> None:
+    """Make or reuse one of the folders and enter it in `built`."""
+    built[folder] = build_or_reuse(
+        folder,
+        STAGE,
+        inputs={"grammar": fingerprint_files(sorted(Path(__file__).parent.glob("*.py")))},
+        settings=settings,
+        write=write,
+        title=f"synthetic text {folder}",
+        own=_own_files(folder),
+    )
+    if not built[folder].reused:
+        console.say(f"wrote {folder}")
+
+
+@contextlib.contextmanager
+def _nothing_left_behind(root: Path) -> Iterator[dict[Path, Built]]:
+    """Give a table to enter the folders in as they are made; those that are new go when an exception ends the block.
+
+    So does `root` where it was made for them.
+    """
+    made = [place for place in (root, *root.parents) if not place.exists()]
+    built: dict[Path, Built] = {}
+    try:
+        yield built
+    except BaseException:
+        for folder, one in built.items():
+            if one.reason == "not there yet":
+                shutil.rmtree(folder, ignore_errors=True)
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        raise
+
+
+def _own_files(folder: Path) -> Collection[str]:
+    manifest = Manifest.read(folder) if folder.is_dir() else None
+    return manifest.files if manifest and manifest.stage == STAGE else ()
 
 
 def _refuse_foreign(folder: Path) -> None:
     """Raise DataError when `folder` holds anything that is not of our making: it would be lost."""
     recover_folder(folder)
-    if not folder.exists():
-        return
-    advice = "Move it away, or choose another parent folder with --output-dir."
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file where synthetic text should go. {advice}")
-    ours = {MANIFEST_NAME, *_outputs(folder).get("files", {})} if _outputs(folder) else set()
-    foreign = sorted({entry.name for entry in folder.iterdir()} - ours - _IGNORED)
-    if foreign:
-        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise DataError(f"{folder} holds text that is not synthetic ({foreign[0]}{more}); it stays as it is. {advice}")
-
-
-def _stale_reason(folder: Path, inputs: dict[str, str], settings: dict[str, Any]) -> str | None:
-    manifest = Manifest.read(folder) if folder.exists() else None
-    if manifest is None:
-        return "not there yet"
-    reason = manifest.stale_reason(inputs, settings)
-    if reason:
-        return "the grammar has changed" if reason.startswith("changed input") else reason
-    for name, fingerprint in manifest.outputs["files"].items():
-        file = folder / name
-        if not file.is_file() or fingerprint_file(file) != fingerprint:
-            return f"{name} was changed or is missing"
-    return None
+    try:
+        refuse_foreign(folder, _own_files(folder))
+    except RunError as error:
+        raise DataError(f"{error} Or choose another parent folder with --output-dir.") from error
 
 
 def _limited(documents: Iterator[str], num_words: int) -> Iterator[tuple[str, int]]:
@@ -199,17 +196,18 @@ def _limited(documents: Iterator[str], num_words: int) -> Iterator[tuple[str, in
         left -= words
 
 
-def _write_text(
-    path: Path, documents: Iterator[str], num_words: int, progress: Callable[[int], None] | None
-) -> dict[str, Any]:
+def _write_text(path: Path, documents: Iterator[str], num_words: int) -> dict[str, Any]:
     total = count = 0
-    with path.open("w", encoding="ascii", newline="\n", buffering=_BUFFER_BYTES) as handle:
+    with (
+        path.open("w", encoding="ascii", newline="\n", buffering=_BUFFER_BYTES) as handle,
+        console.progress("words", num_words) as bar,
+    ):
         for text, words in _limited(documents, num_words):
             handle.write(f"{SEPARATOR}\n{text}\n" if count else f"{text}\n")
             total += words
             count += 1
-            if progress and count % 4096 == 0:
-                progress(total)
+            if count % 4096 == 0:
+                bar(total)
     return {"words": total, "documents": count, "bytes": path.stat().st_size}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from babyllama.cli.evaluate import add_model_arguments, load
+from babyllama.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,10 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.evaluation import generate
 
     set_threads()
+    prompt = clean_prompt(args.prompt)
     loaded = load(args, args.model)
     samples = generate(
         loaded,
-        args.prompt,
+        prompt,
         max_new_tokens=args.max_new_tokens,
         temperature=args.temperature,
         top_k=args.top_k,
@@ -53,3 +55,14 @@ def run(args: argparse.Namespace) -> int:
     )
     print("\n\n".join(samples))
     return 0
+
+
+def clean_prompt(prompt: str) -> str:
+    """`prompt` without a byte-order mark; DataError when the shell handed over bytes that are no text."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"PROMPT is not UTF-8 text (character {error.start + 1}). Type it in a UTF-8 terminal."
+        ) from error
+    return prompt.removeprefix("\ufeff")

@@ -14,7 +14,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     set_threads()
     suffix = Path(args.output).suffix.lstrip(".") if args.output else ""
     form = args.format or (suffix if suffix in FORMATS else "csv")
-    lines = list(_lines(args.text))
+    lines = _lines(args.text)
     if not any(line.strip() for line in lines):
         raise DataError(f"--text {args.text}: there is no text in it.")
     loaded = load(args, args.model)
@@ -63,20 +63,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(text: str) -> Iterator[str]:
-    from babyllama.errors import DataError
+def _lines(text: str) -> list[str]:
+    """The lines of the file (of standard input for -), without a byte-order mark; parted at line feeds only."""
+    from babyllama.artifacts import read_bytes
+    from babyllama.errors import DamagedFileError, DataError
 
-    if text == "-":
-        yield from (line.rstrip("\r\n") for line in sys.stdin)
-        return
     try:
-        with open(text, encoding="utf-8", newline="\n") as handle:
-            for line in handle:
-                yield line.rstrip("\r\n")
+        data = sys.stdin.buffer.read() if text == "-" else read_bytes(text)
+        lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"--text {text}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
-    except OSError as error:
-        raise DataError(f"--text {text}: cannot be read ({error.strerror or error}).") from error
+    except (OSError, DamagedFileError) as error:
+        raise DataError(f"--text {text}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 def _write(handle: IO[str], rows: Iterable[Any], form: str) -> int:

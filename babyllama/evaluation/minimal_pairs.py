@@ -20,7 +20,7 @@ from babyllama.evaluation.encoding import Encoded
 from babyllama.evaluation.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.models import DTYPES, LoadedModel
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
-from babyllama.evaluation.pairs import Pair, PairSet, read_pairs
+from babyllama.evaluation.pairs import MinimalPair, PairSet, read_pairs
 from babyllama.evaluation.protocols import Protocol, get_protocol
 from babyllama.evaluation.scoring import CausalScorer, Progress
 
@@ -104,7 +104,7 @@ def _score_all(
     loaded: LoadedModel,
     new_scorer: Callable[[LoadedModel], Scorer],
     rules: Protocol,
-    pairs: Sequence[Pair],
+    pairs: Sequence[MinimalPair],
     encoded: dict[str, Encoded],
     dtype: str,
     seed: int,
@@ -168,11 +168,11 @@ def _sentences_of(pairs: Any) -> list[str]:
     return list(dict.fromkeys(s for pair in pairs for s in (pair.good, pair.bad)))
 
 
-def _margin(scored: _Scored, pair: Pair) -> float:
+def _margin(scored: _Scored, pair: MinimalPair) -> float:
     return scored.values[pair.good] - scored.values[pair.bad]
 
 
-def _decide(rules: Protocol, pairs: Sequence[Pair], scored: _Scored, seed: int) -> PairScores:
+def _decide(rules: Protocol, pairs: Sequence[MinimalPair], scored: _Scored, seed: int) -> PairScores:
     good = np.array([scored.values[pair.good] for pair in pairs])
     bad = np.array([scored.values[pair.bad] for pair in pairs])
     left, right = good, bad

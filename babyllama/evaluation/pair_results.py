@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.evaluation.pairs import BLIMP_NAME, Pair, PairSet, is_whole_blimp
+from babyllama.evaluation.pairs import BLIMP_NAME, MinimalPair, PairSet, is_whole_blimp
 from babyllama.evaluation.statistics import mean_of_proportions, wilson
 
 
@@ -43,7 +43,7 @@ class MinimalPairResults:
     name: str
     model: str
     protocol: str
-    pairs: list[Pair]
+    pairs: list[MinimalPair]
     scores: PairScores
     missing: list[str]
     set_size: int = 0
@@ -98,7 +98,9 @@ class MinimalPairResults:
     @property
     def is_subset(self) -> bool:
         """Whether these pairs are fewer than the whole set, or anything but BLiMP's 1,000 pairs of each paradigm."""
-        return not is_whole_blimp(self.pairs) if self.name == BLIMP_NAME else self.n < self.set_size
+        return (
+            not is_whole_blimp(pair.uid for pair in self.pairs) if self.name == BLIMP_NAME else self.n < self.set_size
+        )
 
     @property
     def ties(self) -> int:
@@ -206,13 +208,13 @@ class MinimalPairResults:
 
     # --------------------------------------------------------------------------------------------------------
 
-    def _rows(self, key: Callable[[Pair], str]) -> dict[str, np.ndarray]:
+    def _rows(self, key: Callable[[MinimalPair], str]) -> dict[str, np.ndarray]:
         groups: dict[str, list[int]] = {}
         for index, pair in enumerate(self.pairs):
             groups.setdefault(key(pair), []).append(index)
         return {name: np.asarray(rows) for name, rows in groups.items()}
 
-    def _group(self, key: Callable[[Pair], str]) -> dict[str, dict[str, Any]]:
+    def _group(self, key: Callable[[MinimalPair], str]) -> dict[str, dict[str, Any]]:
         return {name: self._numbers(rows) for name, rows in self._rows(key).items()}
 
     def _numbers(self, rows: np.ndarray) -> dict[str, Any]:

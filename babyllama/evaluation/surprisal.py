@@ -62,7 +62,10 @@ def surprisal(
         raise EvaluationError(f"{loaded.name} is a masked language model: words have no surprisal from left to right.")
     if not loaded.tokenizer.is_fast:
         raise TokenizerError("surprisal needs a fast tokenizer (tokenizer.json): it reads where each token stands.")
-    ends = boundary_tokens(loaded.tokenizer) if boundary is None else boundary
+    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary)
+
+
+def _surprisal(loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray) -> Iterator[WordSurprisal]:
     scorer = CausalScorer(loaded)
     batch: list[tuple[int, str]] = []
     for number, text in enumerate(texts, 1):

@@ -217,3 +217,12 @@ def test_masked_models_are_compared_by_their_pairs(tmp_path: Path, monkeypatch: 
     assert rows[1]["speed"]["read_tokens_per_second"] > 0
     assert rows[1]["perplexity"] > 1
     assert [line.split(" skipped")[0] for line in lines if "masked" in line] == ["perplexity", "speed"]
+
+
+def test_prompts_from_the_shell() -> None:
+    from babyllama.cli.generate import clean_prompt
+    from babyllama.errors import DataError
+
+    assert clean_prompt("\ufeffOnce") == "Once", "a byte-order mark is no part of a text"
+    with pytest.raises(DataError, match="PROMPT is not UTF-8 text"):
+        clean_prompt("a\udcff")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import read_pairs, score_minimal_pairs
 from babyllama.evaluation.comparison import compare, compare_minimal_pairs
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
-from babyllama.evaluation.pairs import BLIMP_PARADIGMS, Pair, default_pair_folder, is_whole_blimp
+from babyllama.evaluation.pairs import BLIMP_PARADIGMS, MinimalPair, default_pair_folder, is_whole_blimp
 
 pytestmark = pytest.mark.unit
 
@@ -69,7 +68,7 @@ def test_default_folder_prefers_blimp(tmp_path: Path) -> None:
 def test_files_without_uid_are_one_paradigm_each(tmp_path: Path) -> None:
     (tmp_path / "hypernym.jsonl").write_text('{"sentence_good": "A b.", "sentence_bad": "B a."}\n\n')
     (pair,) = read_pairs(tmp_path).pairs
-    assert pair == Pair("hypernym", "0", "A b.", "B a.", "supplement", "supplement")
+    assert pair == MinimalPair("hypernym", "0", "A b.", "B a.", "supplement", "supplement")
 
 
 GOOD = '{"sentence_good": "A b.", "sentence_bad": "B a.", "UID": "x", "pairID": "7"}\n'
@@ -113,16 +112,17 @@ def test_pairs_from_a_data_set_in_hub_form(tmp_path: Path, monkeypatch: pytest.M
     write_pairs(tmp_path / "nyu" / "data", pairs)
     lines = "".join(f"- config_name: {uid}\n  data_files: data/{uid}.jsonl\n" for uid, _, _ in pairs)
     (tmp_path / "nyu" / "README.md").write_text(f"---\nconfigs:\n{lines}---\n")
-    from babyllama.evaluation.pairs import _read_hub
+    from babyllama.evaluation.pairs.reading import PAIR_FORMATS, _read_hub
 
-    found = sorted(pair.uid for pair in _read_hub("./nyu"))
+    blimp = PAIR_FORMATS.get("blimp")
+    found = sorted(pair.uid for pair in _read_hub("./nyu", blimp))
     assert found == ["causative", "wh_island"]
     with pytest.raises(DataError, match=r"cannot read minimal pairs from the Hub data set \./nowhere"):
-        list(_read_hub("./nowhere"))
+        list(_read_hub("./nowhere", blimp))
 
 
 def test_subsets_are_seeded_and_stay_when_files_join(tmp_path: Path) -> None:
-    many = [(uid, f"The {n} cat.", f"The {n} cats.") for uid in ("a", "b") for n in range(30)]
+    many = [(uid, f"The {n} {uid} cat.", f"The {n} {uid} cats.") for uid in ("a", "b") for n in range(30)]
     found = read_pairs(write_pairs(tmp_path / "p", many))
     some = found.subset(5, seed=1)
     assert [pair.uid for pair in some.pairs] == ["a"] * 5 + ["b"] * 5
@@ -136,7 +136,7 @@ def made_up(
     correct: list[bool], *, good: list[float] | None = None, bad: list[float] | None = None, model: str = "m"
 ) -> MinimalPairResults:
     uids = ["a", "a", "a", "a", "b", "b"]
-    pairs = [Pair(uid, str(n), f"good {n}", f"bad {n}", "f", f"term_{uid}") for n, uid in enumerate(uids)]
+    pairs = [MinimalPair(uid, str(n), f"good {n}", f"bad {n}", "f", f"term_{uid}") for n, uid in enumerate(uids)]
     scores = PairScores(
         good=np.array(good or [float(c) for c in correct]),
         bad=np.array(bad or [0.5] * 6),
@@ -283,11 +283,11 @@ def test_pairs_per_paradigm_must_be_positive(tmp_path: Path, value: Any) -> None
 
 def test_only_all_of_blimp_is_blimp() -> None:
     """67 paradigms with 1,000 pairs each, and nothing else."""
-    pairs = [Pair(uid, str(n), "good", "bad", "f", "t") for uid in BLIMP_PARADIGMS for n in range(1000)]
-    assert is_whole_blimp(pairs)
-    assert not is_whole_blimp(pairs[:-1])
-    assert not is_whole_blimp([*pairs, Pair("other", "0", "good", "bad", "f", "t")])
-    assert not is_whole_blimp([*pairs[:-1], replace(pairs[0], pair_id="1000")]), "as many, but not of each paradigm"
+    uids = [uid for uid in BLIMP_PARADIGMS for _ in range(1000)]
+    assert is_whole_blimp(uids)
+    assert not is_whole_blimp(uids[:-1])
+    assert not is_whole_blimp([*uids, "other"])
+    assert not is_whole_blimp([*uids[:-1], uids[0]]), "as many, but not of each paradigm"
 
 
 def test_a_part_of_blimp_says_so(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,28 @@ def test_batches_do_not_change_anything(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_masked_models_have_none(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="masked"):
-        list(surprisal(load(save_model(tmp_path, "Bert")), TEXT))
+        surprisal(load(save_model(tmp_path, "Bert")), TEXT)
+
+
+def test_masked_models_are_refused_before_anything_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_model(tmp_path / "model", "Bert")
+    (tmp_path / "text.txt").write_text("The cat.")
+    assert main(["surprisal", str(model), "--text", str(tmp_path / "text.txt"), "--device", "cpu"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "masked language model" in printed.err
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(save_model(tmp_path / "model"))
+    rows = []
+    for mark in (b"", b"\xef\xbb\xbf"):
+        (tmp_path / "text.txt").write_bytes(mark + b"The cat.\r\n")
+        assert main(["surprisal", model, "--text", str(tmp_path / "text.txt"), "--device", "cpu"]) == 0
+        rows.append(capsys.readouterr().out)
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
@@ -193,3 +215,9 @@ def test_unusable_text(tmp_path: Path, content: bytes | None, message: str, caps
         (tmp_path / "text.txt").write_bytes(content)
     assert main(["surprisal", str(tmp_path / "model"), "--text", str(tmp_path / "text.txt")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_pipe_is_no_text_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "text.txt")
+    assert main(["surprisal", str(tmp_path / "model"), "--text", str(tmp_path / "text.txt")]) == 2
+    assert "cannot be read" in capsys.readouterr().err

@@ -77,10 +77,10 @@ def _sound_part(values: dict[str, Any], error: ValidationError) -> Config:
     sections: dict[str, Any] = {}
     for name, field in Config.model_fields.items():
         section = section_of(field.annotation)
-        if section is None or (name not in sound and not field.is_required()):
-            continue
-        with contextlib.suppress(ValidationError):
-            sections[name] = section.model_validate(_stand_ins(section) | sound.get(name, {}))
+        given = sound.get(name, {} if field.is_required() else None)
+        if section is not None and given is not None:
+            with contextlib.suppress(ValidationError):
+                sections[name] = section.model_validate(_stand_ins(section) | given)
     return Config.model_construct(**sections)
 
 

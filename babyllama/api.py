@@ -13,7 +13,7 @@ from babyllama.config import Config
 from babyllama.config import load_config as _load_config
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.cleaning import DomainCleaners, clean, create_cleaner_registry
-from babyllama.corpus.documents import corpus_files, read_documents
+from babyllama.corpus.reading import corpus_files, read_documents
 from babyllama.errors import DataError
 from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model

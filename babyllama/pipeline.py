@@ -103,7 +103,7 @@ def _make(
 
 def prepare_inputs(config: Config) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
-    from babyllama.corpus.documents import corpus_files, is_synthetic, read_documents
+    from babyllama.corpus.reading import corpus_files, is_synthetic, read_documents
     from babyllama.dataset import prepare_dataset
 
     if config.mixing:
@@ -136,7 +136,7 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
     """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
     path = Path(config.data.tokenizer_path)
     if config.tokenizer is not None:
-        from babyllama.corpus.documents import read_documents
+        from babyllama.corpus.reading import read_documents
         from babyllama.tokenizer import build_tokenizer
 
         build_tokenizer(lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path)

@@ -14,7 +14,7 @@ from babyllama.architectures import family, parameter_counts
 from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config, ModelSection
 from babyllama.config.amounts import parse_amount
-from babyllama.corpus.documents import corpus_files, read_documents
+from babyllama.corpus.reading import corpus_files, read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, DataError, TokenizerError
 from babyllama.runs import run_of

@@ -50,7 +50,7 @@ def train_tokenizer(corpus: str, path: str, vocab_size: int) -> dict[str, Any]:
 def ours(corpus: str, tokenizer: str, folder: str, packing: str, seq_length: int) -> dict[str, Any]:
     """Text file -> packed blocks on disk, everything included: fingerprint, reading, encoding, words, fsync."""
     from babyllama.config.sections import DataSection
-    from babyllama.corpus.documents import read_documents
+    from babyllama.corpus.reading import read_documents
     from babyllama.dataset import prepare_dataset
 
     data = DataSection(
@@ -114,7 +114,7 @@ def usual(corpus: str, tokenizer: str, folder: str, seq_length: int, processes: 
 def cleaning(shared: str) -> dict[str, Any]:
     """MB per CPU second of each cleaner on its own real file, which is read and split into documents on the way."""
     from babyllama.config.sections import SourceSection
-    from babyllama.corpus.sources import Source
+    from babyllama.corpus.mixing.sources import Source
 
     rates = {}
     for release in ("babylm_2023", "babylm"):

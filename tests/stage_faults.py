@@ -17,11 +17,10 @@ from faults import Kill, kill_at_random_moments
 
 from babyllama.artifacts import Manifest, recover_folder
 from babyllama.config.sections import Config, DataSection, TokenizerSection
-from babyllama.corpus import overlap, round_robin  # noqa: F401  (imported by the stage itself otherwise, while it is timed)
 from babyllama.corpus.clean_files import clean_path
-from babyllama.corpus.mixing import mix
-from babyllama.corpus.synthetic import DEV_FOLDER, PAIRS_FOLDER, TRAIN_FOLDER, synthesize
+from babyllama.corpus.mixing import mix, overlap, round_robin  # noqa: F401  (imported by the stage itself otherwise, while it is timed)
 from babyllama.dataset import packed_folder, prepare_dataset
+from babyllama.synthetic import DEV_FOLDER, PAIRS_FOLDER, TRAIN_FOLDER, synthesize
 from babyllama.tokenizer import build_tokenizer
 
 OLD, NEW = "old", "new"

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Synthesize, train, evaluate, generate."""
     from babyllama.config import load_config
-    from babyllama.corpus.synthetic import synthesize
+    from babyllama.synthetic import synthesize
 
     if not Path(args.config).is_file():
         raise ConfigError(f"{args.config} is not here: run quickstart in a checkout of BabyLlama, or name a --config.")

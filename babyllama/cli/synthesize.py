@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from babyllama import console
-from babyllama.corpus.synthetic import COMPLEXITIES, TRAIN_FOLDER, synthesize
+from babyllama.synthetic import COMPLEXITIES, TRAIN_FOLDER, synthesize
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train_and_measure(args: argparse.Namespace) -> int:
-    from babyllama.corpus.documents import corpus_files, read_documents
+    from babyllama.corpus.reading import corpus_files, read_documents
     from babyllama.tokenizer import build_tokenizer, compare, describe_domains, load_fast
 
     sizes = _sizes(args.vocab_size)
@@ -158,7 +158,7 @@ def _output(output: str | None, size: int, *, several: bool) -> Path:
 
 def _held_out_files(args: argparse.Namespace, training: list[Path]) -> list[Path]:
     """Held-out text of the same kind as the training text; none when a slice has to be left out for it."""
-    from babyllama.corpus.documents import corpus_files
+    from babyllama.corpus.reading import corpus_files
 
     if args.eval_text:
         return corpus_files(args.eval_text, key="--eval-text")

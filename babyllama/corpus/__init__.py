@@ -1,1 +1,1 @@
-"""Raw text: sources, domain cleaners, round-robin mixing, synthetic text."""
+"""Raw text: reading, cleaning, mixing."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from babyllama.artifacts import Manifest, atomic_file, atomic_folder, fingerprint_file
 from babyllama.config.sections import SourceSection
 from babyllama.corpus.cleaning import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint
-from babyllama.corpus.documents import SEPARATOR, corpus_files
-from babyllama.corpus.reading import TEXT_SUFFIXES, plain_stem, plain_suffix
-from babyllama.corpus.sources import Source
+from babyllama.corpus.mixing.sources import Source
+from babyllama.corpus.reading import SEPARATOR, corpus_files
+from babyllama.corpus.reading.files import TEXT_SUFFIXES, plain_stem, plain_suffix
 from babyllama.errors import ConfigError, RunError
 from babyllama.registry import suggestion
 

@@ -12,7 +12,7 @@ import numpy as np
 from babyllama import console
 from babyllama.artifacts import build_or_reuse, fingerprint_value
 from babyllama.config.sections import DataSection
-from babyllama.corpus.documents import fingerprint_text, refuse_changed
+from babyllama.corpus.reading import fingerprint_text, refuse_changed
 from babyllama.dataset.encoding import encode_documents
 from babyllama.dataset.packed import STAGE, PackedDataset
 from babyllama.dataset.writing import BestFitWriter, TokenWriter

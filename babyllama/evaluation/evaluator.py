@@ -122,7 +122,7 @@ def _load(model: str | Path | LoadedModel, options: dict[str, Any]) -> LoadedMod
 
 
 def _documents(text: str | Path | Iterable[str]) -> Iterable[str]:
-    from babyllama.corpus.documents import corpus_files, read_documents
+    from babyllama.corpus.reading import corpus_files, read_documents
 
     if isinstance(text, Path) or (isinstance(text, str) and _is_path(text)):
         return read_documents(corpus_files(str(text), key="evaluation text"))

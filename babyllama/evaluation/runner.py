@@ -178,7 +178,7 @@ def evaluate_perplexity(
 ) -> PerplexityResult:
     """Perplexity on `eval_text` (file, folder or glob), else on the run's own data.eval_path; per file when
     several."""
-    from babyllama.corpus.documents import corpus_files, read_documents
+    from babyllama.corpus.reading import corpus_files, read_documents
 
     path, errors = _evaluation_text(loaded, eval_text)
     files = corpus_files(path, key="--eval-text" if eval_text is not None else "data.eval_path")

@@ -9,7 +9,7 @@ from typing import Any
 from babyllama import console
 from babyllama.artifacts import Manifest, build_or_reuse
 from babyllama.config.sections import TokenizerSection
-from babyllama.corpus.documents import fingerprint_text, refuse_changed
+from babyllama.corpus.reading import fingerprint_text, refuse_changed
 from babyllama.errors import DataError, TokenizerError
 from babyllama.tokenizer.files import (
     STAGE,

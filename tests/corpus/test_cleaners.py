@@ -20,8 +20,8 @@ from babyllama.corpus.cleaning import (
     create_cleaner_registry,
     register_cleaner,
 )
-from babyllama.corpus.sources import guess_domain
-from babyllama.corpus.splitting import split_file
+from babyllama.corpus.mixing.sources import guess_domain
+from babyllama.corpus.reading.splitting import split_file
 from babyllama.errors import ConfigError, DataError
 
 DOMAINS = [

@@ -7,9 +7,10 @@ processes that train together only the first one speaks. rich is imported when t
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from babyllama.processes import process_index
 
@@ -69,6 +70,12 @@ def results(*, width: int | None = None) -> Console:
     from rich.console import Console
 
     return Console(file=sys.stdout, width=width or (None if sys.stdout.isatty() else PIPE_WIDTH), highlight=False)
+
+
+def json_text(value: Any, *, indent: int | None = None, stream: IO[str] | None = None) -> str:
+    """`value` as JSON for `stream` (standard output), in plain ASCII where that takes no UTF-8."""
+    encoding = getattr(stream or sys.stdout, "encoding", None) or ""
+    return json.dumps(value, indent=indent, ensure_ascii=encoding.lower().replace("-", "") != "utf8")
 
 
 class Bar:

@@ -44,7 +44,9 @@ def arguments_of(line: str) -> tuple[str, list[str]] | None:
 
 
 @pytest.mark.parametrize(("page", "line"), commands())
-def test_a_command_in_the_docs_parses(page: str, line: str) -> None:
+def test_a_command_in_the_docs_parses(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in re.findall(r"\$(\w+)", line):  # which the reader has set in the line before
+        monkeypatch.setenv(variable, "models/x")
     found = arguments_of(line)
     if found is None:
         assert (ROOT / shlex.split(line)[1]).is_file(), f"{page}: {line}"

@@ -11,13 +11,14 @@ import contextlib
 import difflib
 import errno
 import importlib
+import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
+from babyllama.cli.arguments import Parser
 from babyllama.errors import BabyLlamaError
 
 COMMANDS = {
@@ -37,29 +38,18 @@ COMMANDS = {
     "config": "show a resolved configuration, the schema, all keys, the families",
 }
 
-OVERRIDE = re.compile(r"[A-Za-z_]\w*(\.\w+)+=", re.ASCII)
-"""`section.key=value` on the command line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that names the nearest flag and accepts flags with - and with _."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # type: ignore[arg-type]
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """One message, exit code 2."""
-        unknown = re.search(r"unrecognized arguments: (\S+)", message)
-        if unknown:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            near = difflib.get_close_matches(unknown.group(1).split("=")[0], flags, n=1)
-            message += f" (did you mean {near[0]}?)" if near else ""
-        self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
-
 
 def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> int:
     """Run the sub-command in `argv` (default: the process's arguments), or `command` with all of `argv` as its arguments."""
+    _speak_plainly()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for number, argument in enumerate(arguments, start=1):
+        if not _is_text(argument):
+            print(
+                f"error: argument {number}, {argument!r}, is not UTF-8 text; rename the file, or type it again.",
+                file=sys.stderr,
+            )
+            return 2
     script = os.path.basename(sys.argv[0]) if command else "babyllama"
     if command is None:
         if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -81,6 +71,21 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
     return _run(module.run, args)
 
 
+def _speak_plainly() -> None:
+    """Spell out what a stream cannot write (an ASCII terminal, half a character) instead of failing over it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def parse(command: str, arguments: Sequence[str], prog: str | None = None) -> tuple[ModuleType, argparse.Namespace]:
     """The module of a sub-command and its parsed `arguments`; SystemExit 2 with one message when they are off."""
     module = importlib.import_module(f"babyllama.cli.{command}")
@@ -88,7 +93,7 @@ def parse(command: str, arguments: Sequence[str], prog: str | None = None) -> tu
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="print results only, no notes or progress")
-    return module, _parse(parser, list(arguments))
+    return module, parser.parse(arguments)
 
 
 def usage() -> str:
@@ -105,25 +110,6 @@ def usage() -> str:
             *lines,
         )
     )
-
-
-def _parse(parser: Parser, arguments: list[str]) -> argparse.Namespace:
-    """Parse `arguments`; overrides may stand anywhere, also right after a flag with an optional value."""
-    overrides = []
-    if parser.get_default("takes_overrides"):
-        overrides = [argument for argument in arguments if OVERRIDE.match(argument)]
-        arguments = [argument for argument in arguments if not OVERRIDE.match(argument)]
-    args = parser.parse_args([_with_dashes(argument) for argument in arguments])
-    args.overrides = overrides
-    return args
-
-
-def _with_dashes(argument: str) -> str:
-    """--batch_size=8 -> --batch-size=8"""
-    if not argument.startswith("--"):
-        return argument
-    flag, equals, value = argument.partition("=")
-    return flag.replace("_", "-") + equals + value
 
 
 def _run(run: object, args: argparse.Namespace) -> int:

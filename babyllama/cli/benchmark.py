@@ -9,11 +9,11 @@ Sanity checks and speed, for a first look. For numbers to publish use evaluate.p
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from babyllama.cli.evaluate import add_model_arguments, load
+from babyllama.console import json_text
 
 ROWS = (
     ("completion", "accuracy", "sensible completions preferred"),
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         if folder is not None:
             write_json(folder / "benchmark.json", report)
     if args.json:
-        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
+        print(json_text(reports[0] if len(reports) == 1 else reports, indent=2))
     else:
         _show(reports)
     return 0

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from babyllama.cli.arguments import seed
+
 _WIDTH = 160
 
 
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domains", action="store_true", help="list the domains and their rules")
     parser.add_argument("--domain", help="which cleaner to use")
     parser.add_argument("--sample", type=int, default=10, metavar="N", help="lines that --diff shows (default 10)")
-    parser.add_argument("--seed", type=int, default=42, help="draws the sample (default 42)")
+    parser.add_argument("--seed", type=seed, default=42, help="draws the sample (default 42)")
     parser.add_argument(
         "--keep-speakers", action="store_true", help="keep speaker labels, stage directions and annotations"
     )

@@ -15,10 +15,12 @@ and its plots and card are drawn again.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from babyllama.cli.arguments import seed
+from babyllama.console import json_text
 
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
@@ -49,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="masked models: mask each token alone, or with the rest of its word (default: original)",
     )
     parser.add_argument("--pairs-per-paradigm", type=int, metavar="N", help="score a seeded subset of each paradigm")
-    parser.add_argument("--seed", type=int, default=42, help="draws subsets, ties and samples (default: 42)")
+    parser.add_argument("--seed", type=seed, default=42, help="draws subsets, ties and samples (default: 42)")
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
     )
@@ -137,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     comparison = compare([report["model"] for report in reports], kept) if len(kept) > 1 else {}
     if args.json:
         value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print(json_text(value, indent=2))
     elif comparison:
         show_comparison(comparison)
     draw(comparison, runs, args.plots, say)

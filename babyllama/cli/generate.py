@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from babyllama.cli.arguments import seed
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.errors import DataError
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top-p", type=float, default=1.0, metavar="P", help="draw from the top P of probability (default: 1)"
     )
     parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="how many (default: 1)")
-    parser.add_argument("--seed", type=int, default=42, help="the same seed gives the same samples (default: 42)")
+    parser.add_argument("--seed", type=seed, default=42, help="the same seed gives the same samples (default: 42)")
     add_model_arguments(parser)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, fields
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from babyllama.cli.evaluate import add_model_arguments, load
+from babyllama.console import json_text
 
 FORMATS = ("csv", "tsv", "jsonl")
 
@@ -84,7 +84,7 @@ def _write(handle: IO[str], rows: Iterable[Any], form: str) -> int:
     count = 0
     if form == "jsonl":
         for row in rows:
-            handle.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+            handle.write(json_text(asdict(row), stream=handle) + "\n")
             count += 1
         return count
     writer = csv.writer(handle, delimiter="\t" if form == "tsv" else ",", lineterminator="\n")

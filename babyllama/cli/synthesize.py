@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 
 from babyllama import console
+from babyllama.cli.arguments import seed
 from babyllama.synthetic import COMPLEXITIES, TRAIN_FOLDER, synthesize
 
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LEVEL",
         help=f"{', '.join(COMPLEXITIES)}: how many words and structures (default medium)",
     )
-    parser.add_argument("--seed", type=int, default=42, help="other seed, other text (default 42)")
+    parser.add_argument("--seed", type=seed, default=42, help="other seed, other text (default 42)")
     parser.add_argument(
         "--output-dir",
         type=Path,

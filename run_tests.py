@@ -48,7 +48,7 @@ def _selection(args: argparse.Namespace) -> list[str]:
             "unit and not slow",
             "-x",
             "-q",
-            "tests/config/test_config.py",
+            "tests/settings/test_loading.py",
             "tests/test_cli.py",
             "tests/test_api.py",
         ]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from babyllama import console
 from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
-from babyllama.config import load_config as _load_config
 from babyllama.config.sections import DataSection, TokenizerSection
 from babyllama.corpus.cleaning import DomainCleaners, clean, create_cleaner_registry
 from babyllama.corpus.reading import corpus_files, read_documents
@@ -19,6 +18,7 @@ from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model
 from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import Run
+from babyllama.settings import load_config as _load_config
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

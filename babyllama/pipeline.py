@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Literal
 from babyllama import console
 from babyllama.artifacts import atomic_file, fingerprint_value, write_text
 from babyllama.config import Config
-from babyllama.config.rendering import resolved_yaml
 from babyllama.device import choose_device, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
 from babyllama.runs import Ownership, Run, RunPaths, RunRecord, check_folder, is_finished_with, owned, read_run, run_of
 from babyllama.runs.paths import checkpoints_by_step
 from babyllama.runs.record import command_line
+from babyllama.settings import resolved_yaml
 
 if TYPE_CHECKING:
     from babyllama.dataset import PackedDataset

@@ -95,8 +95,8 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from babyllama.architectures import build_model
-    from babyllama.config import load_config
     from babyllama.device import choose_device, choose_precision, set_threads
+    from babyllama.settings import load_config
     from babyllama.training.memory import peak_memory_bytes
     from babyllama.training.throughput import flops_per_token, measure_peak
 

@@ -121,7 +121,7 @@ def test_broken_text_and_lists_of_files_are_prepared(tokenizer: Any, text: Path)
 
 @pytest.mark.unit
 def test_a_model_fits_its_tokenizer(tokenizer: Any, repository: Path) -> None:
-    from babyllama.config.loading import config_from_values
+    from babyllama.settings import config_from_values
 
     values = {"model": {"type": "Llama", "hidden_size": 16, "n_layer": 1, "n_head": 2}, "data": {"seq_length": 16}}
     for given in (tokenizer, babyllama.DataProcessor("tok.json").tokenizer):
@@ -138,7 +138,7 @@ def test_a_model_fits_its_tokenizer(tokenizer: Any, repository: Path) -> None:
 def test_a_model_has_the_marks_of_a_foreign_tokenizer(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models
 
-    from babyllama.config.loading import config_from_values
+    from babyllama.settings import config_from_values
 
     foreign = Tokenizer(models.WordLevel({"a": 0, "b": 1, "c": 2, "<|endoftext|>": 3}, unk_token="a"))
     foreign.save(str(tmp_path / "foreign.json"))
@@ -168,7 +168,7 @@ def test_cleaners_of_ones_own(tokenizer: Any) -> None:
 @pytest.mark.integration
 @pytest.mark.slow
 def test_a_trained_run_is_taken_wherever_a_model_is(text: Path) -> None:
-    from babyllama.config.loading import config_from_values
+    from babyllama.settings import config_from_values
 
     values = {
         "data": {"train_path": "text", "eval_path": None, "tokenizer_path": "./tok.json", "seq_length": 16},

@@ -13,11 +13,11 @@ import yaml
 
 from babyllama.artifacts import read_json
 from babyllama.cli import main
-from babyllama.config import load_config
 from babyllama.pipeline import train_run
 from babyllama.plan import plan
 from babyllama.reporting import write_card
 from babyllama.runs import RunPaths, RunRecord, StoredResult, owned, save_result
+from babyllama.settings import load_config
 
 pytestmark = [pytest.mark.integration]
 

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print it."""
     from babyllama import architectures
-    from babyllama.config.rendering import json_schema, key_table, reference_markdown, resolved_yaml
+    from babyllama.config.reference import json_schema, key_table, reference_markdown
+    from babyllama.settings import resolved_yaml
 
     if args.what == "show":
         print(resolved_yaml(config_from(args)), end="")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from babyllama.config import Config, load_config
-from babyllama.config.loading import Flag
+from babyllama.config import Config
 from babyllama.errors import ConfigError
+from babyllama.settings import Flag, load_config
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, train, evaluate, generate."""
-    from babyllama.config import load_config
+    from babyllama.settings import load_config
     from babyllama.synthetic import synthesize
 
     if not Path(args.config).is_file():

@@ -1,6 +1,5 @@
-"""Configuration: typed sections, YAML and overrides, the places of mistakes, the JSON schema."""
+"""Configuration: typed sections, YAML with places, the words for mistakes, the JSON schema."""
 
-from babyllama.config.loading import config_from_values, load_config
 from babyllama.config.sections import (
     Config,
     DataSection,
@@ -25,6 +24,4 @@ __all__ = [
     "SourceSection",
     "TokenizerSection",
     "TrainingSection",
-    "config_from_values",
-    "load_config",
 ]

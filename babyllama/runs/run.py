@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest
-from babyllama.config import Config, load_config
+from babyllama.config import Config
 from babyllama.errors import BabyLlamaError, RunError
 from babyllama.runs.metrics import TrainingMetrics
 from babyllama.runs.paths import RunPaths
 from babyllama.runs.record import RunRecord
+from babyllama.settings import load_config
 
 NOT_PART_OF_A_RUN = (
     "evaluation.",

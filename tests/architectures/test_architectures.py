@@ -8,9 +8,10 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from babyllama.architectures import build_config, build_model, families, parameter_counts
-from babyllama.config import ModelSection, TokenizerSection, load_config
+from babyllama.config import ModelSection, TokenizerSection
 from babyllama.config.tables import FAMILIES
 from babyllama.errors import ConfigError
+from babyllama.settings import load_config
 from babyllama.tokenizer import special_ids, train_tokenizer, wrap_tokenizer
 
 pytestmark = pytest.mark.unit

@@ -15,13 +15,14 @@ import pytest
 from faults import waits_for_another_builder
 
 from babyllama.artifacts import Manifest
-from babyllama.config import Config, config_from_values
+from babyllama.config import Config
 from babyllama.corpus.mixing import mix
 from babyllama.corpus.mixing.round_robin import divide
 from babyllama.corpus.mixing.units import Unit, count_words
 from babyllama.corpus.mixing.writing import MixWriter
 from babyllama.corpus.reading import is_synthetic, read_documents
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
+from babyllama.settings import config_from_values
 
 REAL = ("simple_wiki", "bnc_spoken", "open_subtitles")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from babyllama.config import Config, load_config
+from babyllama.config import Config
 from babyllama.errors import ConfigError
+from babyllama.settings import load_config
 
 MINIMAL = """\
 model:

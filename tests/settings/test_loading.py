@@ -1,22 +1,14 @@
 """Configurations: precedence, numbers, every mistake with its place, and the shipped files."""
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from babyllama.config import Config, load_config
-from babyllama.config.loading import section_keys
-from babyllama.config.rendering import json_schema, reference_markdown, resolved_yaml
-from babyllama.config.scalars import typed
-from babyllama.config.types import section_of
-from babyllama.config.yaml_file import parse
 from babyllama.errors import ConfigError
+from babyllama.settings import load_config, resolved_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -159,47 +151,6 @@ def test_the_resolved_configuration_loads_to_the_same(write) -> None:
 def test_configurations_are_frozen(write) -> None:
     with pytest.raises(Exception, match="frozen"):
         load_config(write(MINIMAL)).training.lr = 1
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
-    text = path.read_text()
-    assert text.startswith("# yaml-language-server: $schema=./schema.json\n#"), "schema line, then what the file is for"
-    schema = json.loads((path.parent / "schema.json").read_text())
-    for section, keys in yaml.safe_load(text).items():
-        if section != "extends":
-            name = Config.model_fields[section].annotation
-            reference = json.dumps(schema["properties"][section])
-            definition = re.search(r"#/\$defs/(\w+)", reference).group(1)
-            assert set(keys) <= set(schema["$defs"][definition]["properties"]), name
-
-
-def test_the_shipped_schema_and_reference_are_current(repository: Path) -> None:
-    assert json.loads((repository / "config" / "schema.json").read_text()) == json_schema()
-    assert (repository / "docs" / "config-reference.md").read_text() == reference_markdown()
-
-
-def test_every_printed_default_is_read_back(repository: Path) -> None:
-    defaults = re.findall(r"^\| `([\w.\[\]]+)` \| [^|]+ \| `([^`]*)` \|", reference_markdown(), re.MULTILINE)
-    assert len(defaults) > 80
-    for key, text in defaults:
-        section: Any = Config
-        *parents, name = key.replace("[]", "").split(".")
-        for part in parents:
-            section = section_of(section.model_fields[part].annotation)
-        field = section.model_fields[name]
-        found = typed(parse(f"key: {text}", Path("c.yaml")).values["key"], field.annotation)
-        expected = field.get_default(call_default_factory=True)
-        assert found == expected, key
-        assert isinstance(found, bool) == isinstance(expected, bool), key
-
-
-def test_every_key_is_described() -> None:
-    described = json_schema()["$defs"]
-    for name, section in described.items():
-        for key, value in section["properties"].items():
-            assert value.get("description"), f"{name}.{key}"
-    assert len(section_keys()) > 80
 
 
 def test_a_run_is_readable_in_a_process_that_imports_nothing_else(write, repository: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from babyllama.config import load_config
 from babyllama.errors import ConfigError
+from babyllama.settings import load_config
 
 pytestmark = pytest.mark.unit
 

@@ -13,11 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from babyllama.config import Config, load_config
-from babyllama.config.loading import section_keys
-from babyllama.config.rendering import resolved_yaml
+from babyllama.config import Config
+from babyllama.config.reference import section_keys
 from babyllama.config.types import expand_path, members_of, section_of
 from babyllama.errors import ConfigError
+from babyllama.settings import load_config, resolved_yaml
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 

@@ -1,4 +1,4 @@
-"""A configuration as text: resolved YAML, JSON schema, and the reference of every key for help and docs."""
+"""Every key of a configuration: the JSON schema for editors, and the reference for help and docs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from babyllama.config.scalars import dump
 from babyllama.config.sections import Config
 from babyllama.config.tables import FAMILIES
 from babyllama.config.types import Section, section_of
-
-
-def resolved_yaml(config: Config) -> str:
-    """`config` with every default written out; loading it again gives an equal configuration."""
-    return dump(config.model_dump(mode="json"))
 
 
 def json_schema() -> dict[str, Any]:
@@ -32,6 +27,15 @@ def json_schema() -> dict[str, Any]:
         section.pop("required", None)
     schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(FAMILIES)
     return schema
+
+
+def section_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
+    """Every dotted key below `section`."""
+    keys = []
+    for name, field in section.model_fields.items():
+        below = section_of(field.annotation)
+        keys += section_keys(below, f"{prefix}{name}.") if below else [f"{prefix}{name}"]
+    return keys
 
 
 def key_table(section: type[Section] = Config, prefix: str = "") -> list[tuple[str, str, str, str]]:

@@ -11,14 +11,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from babyllama.config.checks import cross_checks
 from babyllama.config.problems import KeyPath, Problem, dotted, raise_problems
+from babyllama.config.reference import section_keys
 from babyllama.config.scalars import Scalar, typed
 from babyllama.config.sections import Config
 from babyllama.config.source import Source
 from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.registry import nearest
+from babyllama.settings.checks import cross_checks
 
 Flag = tuple[str, str, Any]
 """A command-line flag as given: (its name, the dotted key it sets, its value: text as typed, or true or false)."""
@@ -146,15 +147,6 @@ def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:
         elif unknown and part == location[-1]:
             key.append(part)
     return tuple(key)
-
-
-def section_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
-    """Every dotted key below `section`."""
-    keys = []
-    for name, field in section.model_fields.items():
-        below = section_of(field.annotation)
-        keys += section_keys(below, f"{prefix}{name}.") if below else [f"{prefix}{name}"]
-    return keys
 
 
 def _unknown_key(key: KeyPath) -> str:

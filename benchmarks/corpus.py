@@ -91,9 +91,12 @@ def cleaning(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         rates["mixing"] = mixed["bytes"] / 1e6 / mixed["cpu_seconds"]
         for name, rate in rates.items():
             found.setdefault(name, []).append(rate)
+    plain = measure("plain_cleaning", shared=args.data)
     print("\nreading and cleaning a file, and mixing three of them with cleaning; MB per CPU second")
     for name, values in found.items():
-        print(f"  {name:<30} {statistics.median(values):8.1f}   runs {[round(value, 1) for value in values]}")
+        rate = statistics.median(values)
+        beside = f"   {rate / plain[name]:4.1f} times the plain reference" if name in plain else ""
+        print(f"  {name:<30} {rate:8.1f}   runs {[round(value, 1) for value in values]}{beside}")
     return found
 
 

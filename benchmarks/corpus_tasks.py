@@ -127,6 +127,26 @@ def cleaning(shared: str) -> dict[str, Any]:
     return rates
 
 
+def plain_cleaning(shared: str, characters: int = 400_000) -> dict[str, Any]:
+    """The same by the plain reference of the rules, on the beginning of each file."""
+    from babyllama.corpus.cleaning import CLEANERS, Cleaner, apply_rules
+    from babyllama.corpus.reading.splitting import split_file
+
+    rates = {}
+    for release in ("babylm_2023", "babylm"):
+        for path in sorted(Path(shared, release, "train").glob("*.train")):
+            cleaner, done = CLEANERS.get(path.stem), 0
+            assert isinstance(cleaner, Cleaner)
+            begin = time.process_time()
+            for part in split_file(path, path.stem):
+                apply_rules(cleaner.rules, part.text[:characters])
+                done += len(part.text[:characters].encode())
+                if done > characters:
+                    break
+            rates[f"{release}/{path.stem}"] = done / 1e6 / (time.process_time() - begin)
+    return rates
+
+
 def mixing(shared: str, folder: str, budget: str, repeats: int = 1) -> dict[str, Any]:
     """Mixing with cleaning, three sources in equal shares; with `repeats` each source is that many copies of its file."""
     from babyllama.config.sections import Config

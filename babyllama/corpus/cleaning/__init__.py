@@ -13,8 +13,8 @@ from typing import Any
 
 from babyllama.artifacts import fingerprint_value
 from babyllama.config.tables import CLEANERS
-from babyllama.corpus.cleaning.common import TIDY
-from babyllama.corpus.cleaning.rules import Cleaner, Rule, RuleCount
+from babyllama.corpus.cleaning.cleaner import Cleaner, RuleCount
+from babyllama.corpus.cleaning.rules import Rule, apply_rules
 from babyllama.errors import ConfigError, DataError
 from babyllama.registry import suggestion
 
@@ -25,6 +25,7 @@ __all__ = [
     "DomainCleaners",
     "Rule",
     "RuleCount",
+    "apply_rules",
     "clean",
     "clean_all",
     "cleaner_fingerprint",
@@ -33,9 +34,6 @@ __all__ = [
 ]
 
 CleanerFunction = Callable[[str], str]
-
-DEFAULT = Cleaner("default", "any text: invisible characters, stray spaces, empty lines", TIDY)
-NONE = Cleaner("none", "white space at the ends, nothing else", ())
 
 
 def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> str:
@@ -57,7 +55,7 @@ def clean(text: str, domain: str = "default", keep_speakers: bool = False) -> st
 
 
 def clean_all(texts: Sequence[str], domain: str = "default", keep_speakers: bool = False) -> list[str]:
-    """`clean` of each of `texts`; faster where they are many and short."""
+    """`clean` of each of `texts`; faster where they are short."""
     cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
         return cleaner.clean_all(texts, keep_speakers)
@@ -113,7 +111,9 @@ def cleaner_fingerprint(domain: str) -> str:
     """A hash that changes when the cleaner of `domain` does: of its rules, or of a registered function's code."""
     cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
-        return fingerprint_value([[rule.name, rule.pattern.pattern, _code(rule.replacement)] for rule in cleaner.rules])
+        return fingerprint_value(
+            [[rule.name, rule.pattern, _code(rule.replacement), rule.across_lines] for rule in cleaner.rules]
+        )
     return fingerprint_value(_code(cleaner))
 
 

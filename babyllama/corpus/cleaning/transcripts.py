@@ -1,0 +1,129 @@
+"""The cleaners of transcribed speech: CHILDES, Switchboard, the spoken BNC."""
+
+from __future__ import annotations
+
+from babyllama.corpus.cleaning.cleaner import Cleaner
+from babyllama.corpus.cleaning.common import (
+    EMPTY_LINES,
+    INVISIBLE,
+    SPACE_BEFORE_NT,
+    SPACE_BEFORE_PUNCTUATION,
+    SPACING,
+    WORDLESS_LINES,
+    on_the_whole,
+)
+from babyllama.corpus.cleaning.rules import Rule
+
+LABELS = Rule(
+    "speaker labels",
+    "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go",
+    r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+",
+    "\n",
+    speech=True,
+    across_lines=True,  # most lines have one
+)
+CHAT_FILES = Rule(
+    "file marks",
+    "`= = = childes/.../020030a.cha = = =` goes",
+    r"\s?= = = [^\s=]++ = = =\s?",
+    "\n",
+    needs=("= = = ",),
+    across_lines=True,
+)
+BRACKETS = Rule(
+    "annotations",
+    "`[giggles]`, `[jack+in+the+box]` go",
+    r"\[[^\[\]\n]{0,400}\]",
+    " ",
+    needs=("[",),
+    speech=True,
+)
+ANNOTATIONS = Rule(
+    "other annotations",
+    "`<laughter>`, `%add: MOT`, `child_talking` go",
+    r"<[A-Za-z_ ]{1,30}>|%[a-z]{3}: ?\S++|child_talking(?<!\w.{13})(?!\w)",
+    " ",
+    needs=("<", "%", "child_talking"),
+    speech=True,
+)
+UNINTELLIGIBLE = Rule(
+    "unintelligible speech",
+    "`xxx`, `yyy`, `www`, `(( ))` and babble such as `&ma` go",
+    r"(?:xxx|yyy|www)(?<![\w&]...)(?!\w)|&(?<!\S&)[-=~+]?\w++|\(\( *+\)\)",
+    " ",
+    needs=("xxx", "yyy", "www", "&", "(("),
+    speech=True,
+)
+TRANSCRIBER = Rule(
+    "transcriber's notes",
+    "`*listen; mistranscribed 'uh-uh'` up to the end of the line goes",
+    r"\*(?<!\S\*) ?(?=[\w'\"])[^\n]*+",
+    needs=("*",),
+    speech=True,
+)
+WORD_MARKS = Rule(
+    "marks in words",
+    "`jack+in+the+box` becomes four words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
+    r"\+(?<=\w\+)(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])",
+    lambda match: " " if match[0] == "+" else match[1] or match[2] or "",
+    needs=("+", "(", ":"),
+)
+CHAT_ENDS = Rule(
+    "utterance marks",
+    "CHAT's `+/.`, `+//.`, `+,` and `↫` go, `+...` becomes `...`",
+    r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s)|↫",
+    lambda match: "..." if match[0] == "+..." else " ",
+    needs=("+", "↫"),
+)
+QUOTES = Rule("opening quotes", 'a line\'s `" here` becomes `"here`', r'\n" (?=\w)', '\n"', needs=('\n"',))
+
+DIALOGUE = Cleaner(
+    "dialogue",
+    "transcripts in general: speaker labels, annotations, stray spaces",
+    (INVISIBLE, LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, WORDLESS_LINES, *SPACING, SPACE_BEFORE_NT, EMPTY_LINES),
+)
+CHILDES = Cleaner(
+    "childes",
+    "child-directed speech in CHAT format: labels, annotations, unintelligible speech, marks in words",
+    (
+        INVISIBLE,
+        CHAT_FILES,
+        LABELS,
+        CHAT_ENDS,
+        BRACKETS,
+        ANNOTATIONS,
+        UNINTELLIGIBLE,
+        WORD_MARKS,
+        WORDLESS_LINES,
+        *SPACING,
+        SPACE_BEFORE_NT,
+        QUOTES,
+        EMPTY_LINES,
+    ),
+)
+AOCHILDES = Cleaner(
+    "aochildes",
+    "child-directed speech without labels, tokenised: as childes",
+    (INVISIBLE, on_the_whole(SPACE_BEFORE_PUNCTUATION), *CHILDES.rules[1:]),
+)
+SWITCHBOARD = Cleaner(
+    "switchboard",
+    "telephone conversations: labels, annotations, transcriber's notes",
+    (
+        INVISIBLE,
+        LABELS,
+        BRACKETS,
+        ANNOTATIONS,
+        UNINTELLIGIBLE,
+        TRANSCRIBER,
+        WORDLESS_LINES,
+        *SPACING,
+        SPACE_BEFORE_NT,
+        EMPTY_LINES,
+    ),
+)
+BNC_SPOKEN = Cleaner(
+    "bnc_spoken",
+    "spoken British National Corpus: labels, annotations",
+    (INVISIBLE, LABELS, BRACKETS, WORDLESS_LINES, *SPACING, SPACE_BEFORE_NT, EMPTY_LINES),
+)

@@ -17,6 +17,10 @@ class DataError(BabyLlamaError):
     """A corpus, source or evaluation file that is missing, empty, damaged or too small."""
 
 
+class MissingTextError(DataError):
+    """A path that names no text: a corpus that is not there, or not there yet."""
+
+
 class TokenizerError(BabyLlamaError):
     """A tokenizer that is missing, cannot be trained, or does not belong to the model or the dataset."""
 

@@ -103,7 +103,8 @@ def _make(
 
 def prepare_inputs(config: Config) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
-    from babyllama.corpus.reading import corpus_files, is_synthetic, read_documents
+    from babyllama.corpus.held_out import text_files
+    from babyllama.corpus.reading import is_synthetic, read_documents
     from babyllama.dataset import prepare_dataset
 
     if config.mixing:
@@ -113,8 +114,7 @@ def prepare_inputs(config: Config) -> Inputs:
         if not report.reused:
             console.say(report.table())
     data = config.data
-    train_files = corpus_files(data.train_path, key="data.train_path")
-    eval_files = corpus_files(data.eval_path, key="data.eval_path") if data.eval_path else []
+    train_files, eval_files = text_files(config)
     if not any(file.stat().st_size for file in train_files):
         raise DataError(f"data.train_path: {data.train_path} holds no text: its {len(train_files)} file(s) are empty.")
     _provide_tokenizer(config, train_files)

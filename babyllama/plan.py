@@ -14,9 +14,10 @@ from babyllama.architectures import family, parameter_counts
 from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config, ModelSection
 from babyllama.config.amounts import parse_amount
-from babyllama.corpus.reading import corpus_files, read_documents
+from babyllama.corpus.held_out import text_files
+from babyllama.corpus.reading import read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
-from babyllama.errors import BabyLlamaError, DataError, TokenizerError
+from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
 from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.optim.schedule import Schedule
@@ -152,8 +153,8 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     """(tokens in one epoch or None, the line that says how they were counted)."""
     path = config.data.train_path
     try:
-        files = corpus_files(path, key="data.train_path")
-    except DataError:
+        files, _ = text_files(config, may_come_later=True)
+    except MissingTextError:
         if config.mixing and config.mixing.budget:
             amount = parse_amount(config.mixing.budget)
             tokens = round(amount.number * _TOKENS_PER[amount.unit or "bytes"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from babyllama import console
 from babyllama.cli.arguments import seed
 
 _WIDTH = 160
@@ -56,18 +56,19 @@ def _clean(args: argparse.Namespace) -> None:
     from babyllama.corpus.clean_files import clean_path
 
     source, target = args.paths
-    for file in clean_path(
-        source,
-        Path(target),
-        domain=args.domain,
-        keep_speakers=args.keep_speakers,
-        errors=args.errors,
-        overwrite=args.overwrite,
-    ):
+    with console.quiet(args.quiet):
+        cleaned = clean_path(
+            source,
+            Path(target),
+            domain=args.domain,
+            keep_speakers=args.keep_speakers,
+            errors=args.errors,
+            overwrite=args.overwrite,
+        )
+        console.say(f"written to {target}")
+    for file in cleaned:
         removed = 1 - file.kept / file.characters if file.characters else 0.0
         print(f"{file.source}: {file.domain}, {file.documents:,} documents, {removed:.2%} of the characters removed")
-    if not args.quiet:
-        print(f"written to {target}", file=sys.stderr)
 
 
 def _print_changes(args: argparse.Namespace) -> None:

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train_and_measure(args: argparse.Namespace) -> int:
+    from babyllama.corpus.held_out import apart
     from babyllama.corpus.reading import corpus_files, read_documents
     from babyllama.tokenizer import build_tokenizer, compare, describe_domains, load_fast
 
@@ -70,6 +71,10 @@ def _train_and_measure(args: argparse.Namespace) -> int:
     paths = {size: _output(args.output, size, several=len(sizes) > 1) for size in sizes}
     files = corpus_files(args.data_dir, key="--data-dir")
     held_out = _held_out_files(args, files)
+    kept = apart(files, held_out, key="--eval-text")
+    if not kept:
+        console.warn("--eval-text is the training text itself: figures on it say nothing about other text.")
+    files = kept or files
 
     def text() -> Iterator[str]:
         return read_documents(files, errors=args.errors)
@@ -162,7 +167,7 @@ def _held_out_files(args: argparse.Namespace, training: list[Path]) -> list[Path
 
     if args.eval_text:
         return corpus_files(args.eval_text, key="--eval-text")
-    beside = [file for file in corpus_files(args.data_dir, key="--eval-text") if file not in training]
+    beside = [file for file in corpus_files(args.data_dir, key="--eval-text", say=False) if file not in training]
     if beside or Path(args.data_dir) != Path(DEFAULT_TEXT):
         return beside
     try:

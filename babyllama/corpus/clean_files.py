@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from babyllama.artifacts import Manifest, atomic_file, atomic_folder, fingerprint_file
+from babyllama.artifacts import Manifest, atomic_file, atomic_folder, file_facts, refuse_foreign
 from babyllama.config.sections import SourceSection
 from babyllama.corpus.cleaning import CLEANERS, Cleaner, RuleCount, clean, cleaner_fingerprint
 from babyllama.corpus.mixing.sources import Source
-from babyllama.corpus.reading import SEPARATOR, corpus_files
+from babyllama.corpus.reading import SEPARATOR, corpus_files, fingerprint_text, refuse_changed
+from babyllama.corpus.reading.documents import OtherSpellings
 from babyllama.corpus.reading.files import TEXT_SUFFIXES, plain_stem, plain_suffix
-from babyllama.errors import ConfigError, RunError
+from babyllama.errors import ConfigError, DataError, RunError
 from babyllama.registry import suggestion
+
+STAGE = "clean"
+"""What the manifest of a folder of cleaned files calls it."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,16 @@ def clean_file(
     """Write the cleaned documents of `source` to `target`, atomically, each ended by a line `<|endoftext|>`."""
     reader = _reader(source, domain, errors)
     documents = characters = kept = 0
+    spellings = OtherSpellings()
     with atomic_file(target) as handle:
         for part, text in reader.cleaned_parts(keep_speakers):
-            characters += len(part.text)
+            characters += len(spellings.look(part.text))
             if not text:
                 continue
             kept += len(text)
             documents += not part.continues
             handle.write(f"{text}\n{SEPARATOR}\n")
+    spellings.warn(str(source))
     return CleanedFile(source, target, reader.domain_of(source), documents, characters, kept)
 
 
@@ -77,39 +84,69 @@ def clean_path(
     Raises `RunError` when `target` is there already and `overwrite` is off, or holds the source; `DataError` for text
     that cannot be read. Nothing half-written remains.
     """
-    files = corpus_files(source, key="input")
     _check_domain(domain)
+    files = corpus_files(source, key="input")
     if target.exists() and not overwrite:
         raise RunError(f"{target} is there already. Name another output, or replace it with --overwrite.")
     inside = target.resolve()
     if any(inside == file.resolve() or inside in file.resolve().parents for file in files):
         raise RunError(f"{target} holds the text to be cleaned, which would be replaced. Name another output.")
     if Path(source).is_file():
+        if target.is_dir():
+            raise RunError(f"{target} is a folder and {source} a file. Name a file to write to.")
         return [clean_file(files[0], target, domain=domain, keep_speakers=keep_speakers, errors=errors)]
+    refuse_foreign(target, _own_files(target))
+    base = _base(source, files)
+    targets = _targets(base, files)
+    fingerprints = {file: fingerprint_text([file]) for file in files}
     with atomic_folder(target) as folder:
-        cleaned = [
-            clean_file(
-                file, folder / _target_name(source, file), domain=domain, keep_speakers=keep_speakers, errors=errors
+        cleaned = []
+        for file in files:
+            cleaned.append(
+                clean_file(file, folder / targets[file], domain=domain, keep_speakers=keep_speakers, errors=errors)
             )
-            for file in files
-        ]
-        _manifest(cleaned, keep_speakers).write(folder)
+            refuse_changed([file], fingerprints[file])
+        inputs = {file.relative_to(base).as_posix(): fingerprint for file, fingerprint in fingerprints.items()}
+        _manifest(inputs, cleaned, folder, keep_speakers).write(folder)
     return cleaned
 
 
-def _target_name(source: str, file: Path) -> Path:
-    suffix = plain_suffix(file) if plain_suffix(file) in TEXT_SUFFIXES else ".txt"
-    base = Path(source) if Path(source).is_dir() else file.parent
-    return file.relative_to(base).with_name(plain_stem(file) + suffix)
+def _own_files(folder: Path) -> set[str]:
+    """What cleaning wrote into `folder` before, by the names directly in it."""
+    manifest = Manifest.read(folder) if folder.is_dir() else None
+    return {name.split("/")[0] for name in manifest.files} if manifest and manifest.stage == STAGE else set()
 
 
-def _manifest(cleaned: list[CleanedFile], keep_speakers: bool) -> Manifest:
+def _base(source: str, files: list[Path]) -> Path:
+    """The folder from which names are kept: the one that was given, or what the files of a glob have in common."""
+    return Path(source) if Path(source).is_dir() else Path(os.path.commonpath([file.parent for file in files]))
+
+
+def _targets(base: Path, files: list[Path]) -> dict[Path, Path]:
+    """Where each file goes, relative to the target; `DataError` when two would go to one place."""
+    targets: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
+    for file in files:
+        suffix = plain_suffix(file) if plain_suffix(file) in TEXT_SUFFIXES else ".txt"
+        targets[file] = file.relative_to(base).with_name(plain_stem(file) + suffix)
+        # In lower case, since not every file system tells A.txt from a.txt.
+        other = taken.setdefault(str(targets[file]).lower(), file)
+        if other is not file:
+            raise DataError(
+                f"{other} and {file} would both be written to {targets[file]}. Rename one of them, or clean them one at a time."
+            )
+    return targets
+
+
+def _manifest(inputs: dict[str, str], cleaned: list[CleanedFile], folder: Path, keep_speakers: bool) -> Manifest:
     domains = sorted({file.domain for file in cleaned})
+    names = {file.target.relative_to(folder).as_posix(): file for file in cleaned}
     return Manifest(
-        "clean",
-        {file.source.name: fingerprint_file(file.source) for file in cleaned},
+        STAGE,
+        inputs,
         {"keep_speakers": keep_speakers, "cleaners": {domain: cleaner_fingerprint(domain) for domain in domains}},
-        {"files": {file.target.name: {"documents": file.documents, "characters": file.kept} for file in cleaned}},
+        {"texts": {name: {"documents": file.documents, "characters": file.kept} for name, file in names.items()}},
+        files=file_facts(folder),
     )
 
 

@@ -13,6 +13,7 @@ from babyllama import console
 from babyllama.artifacts import build_or_reuse, fingerprint_value
 from babyllama.config.sections import DataSection
 from babyllama.corpus.reading import fingerprint_text, refuse_changed
+from babyllama.corpus.reading.documents import OtherSpellings
 from babyllama.dataset.encoding import encode_documents
 from babyllama.dataset.packed import STAGE, PackedDataset
 from babyllama.dataset.writing import BestFitWriter, TokenWriter
@@ -63,10 +64,12 @@ def prepare_dataset(
             if data.packing == "concat"
             else BestFitWriter(folder, vocab_size, data.seq_length)
         )
+        spellings = OtherSpellings()
         with writer:
-            for batch in encode_documents(documents(), tokenizer, marks):
+            for batch in encode_documents(map(spellings.look, documents()), tokenizer, marks):
                 writer.add(batch)
             writer.close()
+        spellings.warn(source)
         refuse_changed(files, inputs["text"])
         _check_size(writer.tokens, writer.words, data.seq_length, split, source)
         blocks = writer.blocks if isinstance(writer, BestFitWriter) else -(-writer.tokens // data.seq_length)

@@ -1,9 +1,12 @@
 """Prepared corpora: files found, documents streamed, faults named with their place."""
 
 import bz2
+import contextlib
 import gzip
 import json
 import lzma
+import os
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -11,7 +14,11 @@ import pytest
 import zstandard
 
 from babyllama.artifacts import Manifest
-from babyllama.corpus.reading import corpus_files, documents, is_synthetic, read_documents
+from babyllama.corpus.clean_files import clean_path
+from babyllama.corpus.reading import SEPARATOR, corpus_files, documents, is_synthetic, read_documents
+from babyllama.corpus.reading.decoding import BLOCK
+from babyllama.corpus.reading.records import records
+from babyllama.corpus.reading.splitting import split_file
 from babyllama.errors import DataError
 
 pytestmark = pytest.mark.unit
@@ -35,8 +42,46 @@ def test_documents_are_split_at_separator_lines_and_empty_ones_dropped(tmp_path,
 
 def test_a_file_without_separator_is_one_document(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_text("first passage\n\nsecond passage <|endoftext|> inside a line\n")
-    assert list(read_documents([path])) == ["first passage\n\nsecond passage <|endoftext|> inside a line"]
+    path.write_text("first passage\n\nsecond passage <|endoftext> inside a line\n")
+    assert list(read_documents([path])) == ["first passage\n\nsecond passage <|endoftext> inside a line"]
+
+
+@pytest.mark.parametrize(
+    ("text", "documents"),
+    [
+        ("one<|endoftext|>two", ["one", "two"]),
+        ("one <|endoftext|> two \t<|endoftext|>\nthree", ["one", "two", "three"]),
+        ("one\n  <|endoftext|>  two\n\n<|endoftext|>\n three \n", ["one", "two\n", " three "]),
+        (" a <|endoftext|>" * 200, [" a", *["a"] * 199]),
+        ("<|endoftext|><|endoftext|>\r\n\r\nx\r\n<|endoftext|>\r\n", ["\r\nx"]),
+    ],
+)
+def test_a_separator_inside_a_line_separates_too(tmp_path, text, documents):
+    path = tmp_path / "a.txt"
+    path.write_text(text, newline="")
+    assert list(read_documents([path])) == documents
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": text}))
+    in_record = list(read_documents([tmp_path / "a.jsonl"]))
+    assert [document.rstrip("\n") for document in in_record] == [document.rstrip("\n") for document in documents]
+    sources = split_file(path, "default")
+    assert [part.text.split() for part in sources] == [document.split() for document in documents]
+
+
+@pytest.mark.parametrize("space", ["", " ", "\t"])
+def test_separators_are_seen_wherever_a_block_of_a_long_line_ends(tmp_path, space):
+    path = tmp_path / "a.txt"
+    for length in range(BLOCK - 30, BLOCK + 4):
+        path.write_text("x" * length + space + SEPARATOR + space + "y" * BLOCK + SEPARATOR + "\nz")
+        assert list(map(len, read_documents([path]))) == [length, BLOCK, 1]
+
+
+def test_other_spellings_of_the_separator_are_counted_in_one_warning(tmp_path, capsys):
+    path = tmp_path / "a.txt"
+    path.write_text("one <|EndOfText|> two < |endoftext| > three </|end of text|> a < b > c </s>\n<|endoftext|>\n" * 3)
+    clean_path(str(path), tmp_path / "b.txt")
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert len(warned) == 1
+    assert "'<|EndOfText|>' or the like 9 times" in warned[0]
 
 
 def test_windows_line_ends_and_a_byte_order_mark_do_not_hide_separators(tmp_path):
@@ -130,9 +175,13 @@ def test_parquet_faults_name_file_and_columns(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"body": "x"}', "no text under 'text' (the record has: body)"),
+        ('{"body": "x"}', "no text under 'text' (the record has: 'body')"),
         ("{text", "not a JSON record"),
-        ("[1]", "no text"),
+        ("[1]", "the record is a list, not an object"),
+        ('{"text": ["a"]}', "'text' holds a list, not text"),
+        ('{"text": 42}', "'text' holds a number, not text"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"text": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
     ],
 )
 def test_json_faults_name_file_and_line(tmp_path, line, says):
@@ -147,6 +196,101 @@ def test_json_faults_name_file_and_line(tmp_path, line, says):
 def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*gone\.txt: No such file"):
         list(read_documents([tmp_path / "gone.txt"]))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.jsonl", "a.parquet", "a.txt.zst"])
+def test_a_pipe_or_folder_where_a_file_belongs_is_named_at_once(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "sub" / name).mkdir(parents=True)
+    for path in (tmp_path / name, tmp_path / "sub" / name):
+        with pytest.raises(DataError, match=rf"{name}( is no file|: Is a directory)"):
+            list(read_documents([path]))
+    with pytest.raises(DataError, match=r"data\.train_path: .* is neither a file nor a folder"):
+        corpus_files(tmp_path / name, key="data.train_path")
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, -9])
+def test_a_damaged_parquet_file_is_named(tmp_path, cut):
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["some text " * 20] * 50}), path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"a\.parquet is damaged or cut short"):
+        list(read_documents([path]))
+
+
+def test_flipped_bytes_of_a_parquet_file_end_in_text_or_in_one_error(tmp_path):
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": [f"text {n}" for n in range(50)]}), path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with contextlib.suppress(DataError):
+            list(read_documents([path]))
+
+
+def test_nested_keys_name_the_text_of_a_record(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('\ufeff{"meta": {"text": "\ufeffone"}, "a.b": "two"}\n')
+    assert list(records(path, "meta.text")) == ["one"]
+    assert list(records(path, "a.b")) == ["two"]
+    with pytest.raises(DataError, match=r"no text under 'meta\.body' \(the record has: 'text'\)"):
+        list(records(path, "meta.body"))
+    with pytest.raises(DataError, match=r"'meta' holds an object, not text"):
+        list(records(path, "meta"))
+    table = pyarrow.table({"meta": [{"text": "one"}, {"text": None}]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert list(records(tmp_path / "a.parquet", "meta.text")) == ["one", ""]
+
+
+def test_readable_text_is_read_whatever_its_name_and_the_rest_is_named(tmp_path, capsys):
+    read = [
+        "A.TXT",
+        "B.Txt.GZ",
+        "c.text",
+        "AA/wiki_00",
+        "wiki.train.raw",
+        "wiki.train.tokens",
+        "AA/wiki_01.bz2",
+        "u.JSONL",
+    ]
+    held_out = ["wiki.valid.raw", "wiki.test.tokens", "x.dev"]
+    for name in [
+        *read,
+        *held_out,
+        "README",
+        "README.md",
+        "b.pdf",
+        "table.csv",
+        "x.units.tsv",
+        "manifest.json",
+        ".hidden",
+    ]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("some text é" * 1000)
+    (tmp_path / "binary").write_bytes(b"\x00\x01" * 10)
+    (tmp_path / "latin").write_bytes(b"caf\xe9" * 10)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "AA")
+    found = corpus_files(tmp_path, key="data.train_path")
+    assert {str(file.relative_to(tmp_path)) for file in found} == set(read)
+    note = capsys.readouterr().err
+    assert note.count("\n") == 1
+    assert "8 files left out, not known as text: README, README.md, b.pdf, binary, latin and 3 more" in note
+    assert {file.name for file in corpus_files(tmp_path, key="data.eval_path")} == {"wiki.valid.raw", "x.dev"}
+    (tmp_path / "B.Txt.GZ").write_bytes(gzip.compress(b"one"))
+    assert list(read_documents([tmp_path / "B.Txt.GZ"])) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [(b"a\xff.txt", r"a\\xff.txt has a name that is not UTF-8"), (b"a\nb.txt", r"a\x0ab.txt has control")],
+)
+def test_names_that_no_manifest_or_table_could_hold_are_refused(tmp_path, name, says):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("text")
+    with pytest.raises(DataError) as caught:
+        corpus_files(tmp_path, key="data.train_path")
+    assert says.replace("\\\\", "\\") in str(caught.value)
+    assert "data.train_path" in str(caught.value)
 
 
 def test_a_folder_gives_its_text_files_sorted_by_purpose(tmp_path):

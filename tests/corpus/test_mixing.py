@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import os
@@ -14,13 +15,13 @@ from pathlib import Path
 import pytest
 from faults import waits_for_another_builder
 
-from babyllama.artifacts import Manifest
+from babyllama.artifacts import Manifest, fingerprints
 from babyllama.config import Config
 from babyllama.corpus.mixing import mix
 from babyllama.corpus.mixing.round_robin import divide
 from babyllama.corpus.mixing.units import Unit, count_words
 from babyllama.corpus.mixing.writing import MixWriter
-from babyllama.corpus.reading import is_synthetic, read_documents
+from babyllama.corpus.reading import decoding, is_synthetic, read_documents
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
 from babyllama.settings import config_from_values
 
@@ -494,3 +495,24 @@ def test_two_processes_do_not_make_the_same_mix(tmp_path: Path) -> None:
     write_source(tmp_path, "a")
     wanted = config(tmp_path, "a", train=tmp_path / "out" / "mix")
     assert waits_for_another_builder(tmp_path / "out" / "mix", lambda: mix(wanted))
+
+
+@pytest.mark.unit
+def test_an_unreadable_source_is_named_and_not_the_mix(three, monkeypatch):
+    def unreadable(path):
+        if Path(path).name == "beta.train":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path)
+
+    opened = fingerprints.open_regular
+    for module in (fingerprints, decoding):
+        monkeypatch.setattr(module, "open_regular", unreadable)
+        with pytest.raises(DataError, match=r"cannot read .*beta\.train: Permission denied"):
+            mix(config(three, "alpha", "beta"))
+        monkeypatch.undo()
+
+
+@pytest.mark.unit
+def test_names_of_sources_cannot_break_a_table(three):
+    report = mix(config(three, {"path": "alpha.train", "name": "=1+1"}, {"path": "beta.train", "name": "a, b"}))
+    assert {row["source"] for row in units(report.train)} == {"'=1+1", "a, b"}

@@ -206,6 +206,8 @@ def _attempt(
             mixed += unit.size
             if step % _PROGRESS_EVERY == 0:
                 bar(mixed)
+    for source, reading in zip(sources, readings, strict=True):
+        reading.spellings.warn(f"the source {source.name!r}")
     return [
         [
             _row(sources[account.number], account.pots[pot], readings[account.number], account.number, plan)

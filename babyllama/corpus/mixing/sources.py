@@ -4,22 +4,20 @@ documents.
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from babyllama.artifacts import fingerprint_file
 from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus.cleaning import CLEANERS, clean_all
 from babyllama.corpus.reading import corpus_files, fingerprint_text, hub
-from babyllama.corpus.reading.decoding import records
-from babyllama.corpus.reading.files import RECORD_SUFFIXES, plain_stem, plain_suffix
+from babyllama.corpus.reading.files import RECORD_SUFFIXES, plain_stem, plain_suffix, same_text
+from babyllama.corpus.reading.records import records
 from babyllama.corpus.reading.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
-
-_SMALL_FILE = 1000
-"""Bytes up to which two files of different sources may be equal by chance: one-line files often are."""
 
 _CLEANED_TOGETHER = 1 << 15
 """Characters from which on documents are cleaned without waiting for more."""
@@ -126,7 +124,7 @@ def _find(root: str, path: str, *, key: str, dev: bool) -> list[Path]:
     place = os.path.join(root, path)
     if not os.path.exists(place) and path == Path(path).name and not Path(path).suffix:
         suffix = "dev" if dev else "train"
-        matches = sorted(Path(root).glob(f"**/{path}.{suffix}*"))
+        matches = sorted(Path(root).glob(f"**/{glob.escape(path)}.{suffix}*"))
         if len(matches) > 1:
             raise DataError(f"{key}: {path!r} could be {', '.join(map(str, matches))}. Give the path below {root}.")
         if matches:
@@ -136,31 +134,9 @@ def _find(root: str, path: str, *, key: str, dev: bool) -> list[Path]:
 
 def refuse_shared_text(sources: Iterable[Source]) -> None:
     """Raise `DataError` when two sources, of the training or the held-out text, hold the same file."""
-    sources = list(sources)
-    places: dict[str, tuple[Source, Path]] = {}
-    for source in sources:
-        for file in source.files:
-            other = places.setdefault(os.path.realpath(file), (source, file))
-            if other[0] is not source:
-                raise DataError(_shared(source, file, *other))
-    sizes: dict[int, list[tuple[Source, Path]]] = {}
-    for source, file in places.values():
-        size = file.stat().st_size
-        if size > _SMALL_FILE:
-            sizes.setdefault(size, []).append((source, file))
-    # Only files of one size can be equal, so that in most mixes nothing is read here.
-    for candidates in sizes.values():
-        _refuse_equal(candidates)
-
-
-def _refuse_equal(candidates: Sequence[tuple[Source, Path]]) -> None:
-    if len({id(source) for source, _ in candidates}) < 2:
-        return
-    contents: dict[str, tuple[Source, Path]] = {}
-    for source, file in candidates:
-        other = contents.setdefault(fingerprint_file(file), (source, file))
-        if other[0] is not source:
-            raise DataError(_shared(source, file, *other))
+    for one, other in itertools.combinations(sources, 2):
+        for file, same in same_text(other.files, one.files).items():
+            raise DataError(_shared(other, file, one, same))
 
 
 def _shared(source: Source, file: Path, other: Source, other_file: Path) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from babyllama.corpus.mixing.sources import Source
+from babyllama.corpus.reading.documents import OtherSpellings
 
 
 class Unit(NamedTuple):
@@ -35,6 +36,8 @@ class Reading:
     """Characters left after cleaning."""
     duplicates: int = 0
     """Units that deduplication left out."""
+    spellings: OtherSpellings = field(default_factory=OtherSpellings)
+    """Separators spelled otherwise."""
 
 
 def units_of(
@@ -54,6 +57,7 @@ def units_of(
     for part, text in source.cleaned_parts(keep_speakers) if cleaned else raw:
         reading.characters += len(part.text)
         reading.kept += len(text)
+        reading.spellings.look(part.text)
         if not text:
             continue
         if not part.continues or document < first_document:

@@ -7,13 +7,15 @@ from types import TracebackType
 
 from babyllama.corpus.mixing.units import Unit
 from babyllama.corpus.reading import SEPARATOR
+from babyllama.corpus.reading.files import UNITS_SUFFIX
+from babyllama.text import csv_cell
 
 _END = f"\n{SEPARATOR}\n".encode()
 
 
 def units_name(name: str) -> str:
     """The name of the table that belongs to the text file `name`."""
-    return f"{name}.units.tsv"
+    return name + UNITS_SUFFIX
 
 
 class MixWriter:
@@ -49,6 +51,6 @@ class MixWriter:
             self._text.write(between)
             self._offset += len(between)
         self._text.write(data)
-        self._table.write(f"{source}\t{document}\t{piece}\t{self._offset}\t{len(data)}\n")
+        self._table.write(f"{csv_cell(source)}\t{document}\t{piece}\t{self._offset}\t{len(data)}\n")
         self._offset += len(data)
         self._last = (source, document, piece)

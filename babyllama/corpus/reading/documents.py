@@ -1,6 +1,6 @@
 """The documents of prepared corpora, streamed.
 
-A prepared text file separates its documents by a line `<|endoftext|>`; a file without that line is one
+A prepared text file separates its documents by `<|endoftext|>`, on a line of its own or not; a file without it is one
 document. How a raw source falls into documents is the business of `babyllama.corpus.mixing.sources`.
 """
 
@@ -10,27 +10,27 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from babyllama.corpus.reading.decoding import line_blocks, records
+from babyllama import console
+from babyllama.corpus.reading.decoding import SEPARATOR, line_blocks, uncut_end
 from babyllama.corpus.reading.files import RECORD_SUFFIXES, plain_suffix
-
-SEPARATOR = "<|endoftext|>"
-"""The line between two documents of a corpus file."""
+from babyllama.corpus.reading.records import records
 
 MAX_DOCUMENT = 1_000_000
 """Characters after which a document goes on as the next one, so that no file needs to fit in memory."""
 
-# The literal comes first and the test for the line's start after it: so the search runs at the speed of
-# memchr.
-SEPARATOR_LINE = re.compile(r"<\|endoftext\|>(?<=^<\|endoftext\|>)[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
+# Patterns start with a literal, which is searched at the speed of memchr.
+_SEPARATOR = re.compile(r"<\|endoftext\|>[ \t]*(?:\r?\n)?")
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n)?")
+_OTHER_SPELLING = re.compile(r"<[ ]?[/|]{0,2}[ ]?(?i:end[ _-]?of[ _-]?(?:text|document))[ ]?[/|]{0,2}[ ]?>")
 
 
 def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> Iterator[str]:
     """The documents of prepared corpus files, in order and in bounded memory.
 
-    Text files are split at `<|endoftext|>` lines; the line break before such a line, and the last one of a
-    file, belong to no document. `.jsonl` and `.parquet` files give one document per record of their column
-    `text`. Empty documents are dropped. A document longer than `MAX_DOCUMENT` characters comes in consecutive
-    pieces cut at line ends, which joined are the document.
+    Text files are split at `<|endoftext|>`; spaces beside it in its line, the line break before such a line and the one
+    behind it, and the last one of a file, belong to no document. `.jsonl` and `.parquet` files give one document per record
+    of their column `text`. Empty documents are dropped. A document longer than `MAX_DOCUMENT` characters comes in
+    consecutive pieces cut at line ends, which joined are the document.
 
     Raises `DataError` for a file that cannot be read; `errors="replace"` accepts broken UTF-8 and marks it by
     U+FFFD.
@@ -38,7 +38,8 @@ def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> It
     for path in map(Path, paths):
         if plain_suffix(path) in RECORD_SUFFIXES:
             for record in records(path, errors=errors):
-                yield from _bounded(record)
+                for text in split_at_separators(record):
+                    yield from _bounded(text)
         else:
             yield from _separated(path, errors)
 
@@ -46,13 +47,20 @@ def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> It
 def _separated(path: Path, errors: str) -> Iterator[str]:
     held: list[str] = []
     size = 0
+    line_open = False
     for block in line_blocks(path, errors):
-        first, *others = SEPARATOR_LINE.split(block) if SEPARATOR in block else (block,)
+        if line_open and (gap := _LINE_END.match(block)):
+            # What stands behind a separator in its line came with the next block.
+            line_open = gap.end() == len(block) and not block.endswith("\n")
+            block = block[gap.end() :]
+        first, *others = _SEPARATOR.split(block) if SEPARATOR in block else (block,)
         held.append(first)
         size += len(first)
         for text in others:
-            yield from _bounded(_without_line_end("".join(held)))
+            yield from _bounded(before_separator("".join(held)))
             held, size = [text], len(text)
+        if others:
+            line_open = not size and not block.endswith("\n")
         if size > MAX_DOCUMENT:
             *ready, rest = bounded_pieces("".join(held))
             yield from ready
@@ -60,8 +68,42 @@ def _separated(path: Path, errors: str) -> Iterator[str]:
     yield from _bounded(_without_line_end("".join(held)))
 
 
+def before_separator(text: str) -> str:
+    """`text` without what belongs to the separator behind it: spaces in the same line, or the line break before it."""
+    return _without_line_end(text if text.endswith("\n") else text.rstrip(" \t"))
+
+
 def _without_line_end(text: str) -> str:
     return text[: -2 if text.endswith("\r\n") else -1] if text.endswith("\n") else text
+
+
+def split_at_separators(text: str) -> list[str]:
+    """The documents in a text that may hold separators."""
+    *others, last = _SEPARATOR.split(text) if SEPARATOR in text else [text]
+    return [*map(before_separator, others), last]
+
+
+class OtherSpellings:
+    """Counts what looks like a separator spelled otherwise, which separates nothing."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._example = ""
+
+    def look(self, text: str) -> str:
+        """Count what `text` holds and give it back."""
+        if "<" in text and (found := _OTHER_SPELLING.findall(text)):
+            self._count += len(found)
+            self._example = self._example or found[0]
+        return text
+
+    def warn(self, where: str) -> None:
+        """One warning with the number and an example, if there were any."""
+        if self._count:
+            console.warn(
+                f"{where} holds {self._example!r} or the like {self._count:,} times, which separates nothing: only {SEPARATOR} "
+                "does. Replace it if a document ends there."
+            )
 
 
 def _bounded(text: str) -> list[str]:
@@ -74,7 +116,8 @@ def bounded_pieces(text: str) -> list[str]:
     start = 0
     while len(text) - start > MAX_DOCUMENT:
         limit = start + MAX_DOCUMENT
-        end = text.rfind("\n", start, limit) + 1 or text.rfind(" ", start, limit) + 1 or limit
+        end = text.rfind("\n", start, limit) + 1 or text.rfind(" ", start, limit) + 1
+        end = end or uncut_end(text, limit)
         pieces.append(text[start:end])
         start = end
     return [*pieces, text[start:]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from babyllama.artifacts import fingerprint_files, fingerprint_value
 from babyllama.config.sections import SourceSection
+from babyllama.corpus.reading.records import text_under
 from babyllama.errors import DataError
 
 
@@ -22,17 +23,7 @@ def texts(section: SourceSection) -> Iterator[str]:
     try:
         rows = datasets.load_dataset(section.hub, section.config_name, split=section.split, streaming=True)
         for number, row in enumerate(rows):
-            if section.column not in row:
-                raise DataError(
-                    f"Hub data set {place} has no column {section.column!r} (it has: {', '.join(row)}). Name the "
-                    "column that holds the text with `column`."
-                )
-            text = row[section.column]
-            if text is not None and not isinstance(text, str):
-                raise DataError(
-                    f"Hub data set {place}, row {number}: column {section.column!r} holds {type(text).__name__}, not text"
-                )
-            yield text or ""
+            yield text_under(row, section.column, f"Hub data set {place}, row {number}").removeprefix("\ufeff")
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(

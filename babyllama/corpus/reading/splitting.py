@@ -2,7 +2,7 @@
 
 | source | a document is |
 |---|---|
-| any file with `<|endoftext|>` lines | what stands between two of them |
+| any file with `<|endoftext|>` | what stands between two of them |
 | `wikipedia`, `simple_wikipedia`, `simple_wiki` | an article: from its title line `= = = Title = = =` to the next |
 | transcripts, subtitles, books and all others | a passage between blank lines, or between file marks: `= = = id = = =`, `_BOOK_TITLE_ : name` |
 
@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from babyllama.corpus.reading.decoding import line_blocks
-from babyllama.corpus.reading.documents import MAX_DOCUMENT, SEPARATOR, SEPARATOR_LINE, bounded_pieces
+from babyllama.corpus.reading.decoding import line_blocks, uncut_end
+from babyllama.corpus.reading.documents import MAX_DOCUMENT, SEPARATOR, bounded_pieces, split_at_separators
 
 ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
 
 # Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
-_SEPARATORS = re.compile(r"\n<\|endoftext\|>[ \t]*(?=\n|\Z)")
+_SEPARATORS = re.compile(r"(?:\n<\|endoftext\|>|<\|endoftext\|>)[ \t]*")
 _PASSAGES = re.compile(r"\n[ \t\n]*\n")
 _FILE_MARKS = {"= = = ": re.compile(r"= = = [^\s=]+ = = ="), "_BOOK_TITLE_": re.compile(r"_BOOK_TITLE_ : \S+")}
 _ARTICLES = re.compile(r"\n(?:[ \t\n]*\n|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)
@@ -55,7 +55,8 @@ def split_file(path: Path, domain: str, errors: str = "strict") -> Iterator[Part
                 yield Part(text, domain, continues)
             continues = False
         while len(rest) > MAX_DOCUMENT:
-            cut = rest.rfind("\n", 1, MAX_DOCUMENT) + 1 or rest.rfind(" ", 1, MAX_DOCUMENT) + 1 or MAX_DOCUMENT
+            cut = rest.rfind("\n", 1, MAX_DOCUMENT) + 1 or rest.rfind(" ", 1, MAX_DOCUMENT) + 1
+            cut = cut or uncut_end(rest, MAX_DOCUMENT)
             yield Part(rest[:cut], domain, continues)
             # The line end stays in front, so that a mark at the start of the next line is seen as one.
             rest, continues = rest[cut - 1 if rest[cut - 1] == "\n" else cut :], True
@@ -74,7 +75,7 @@ def _take(blocks: Iterator[str], size: int) -> str:
 
 def _pattern(domain: str, start: str) -> re.Pattern[str]:
     """How to split a file, judged by its first million characters."""
-    if SEPARATOR in start and SEPARATOR_LINE.search(start):
+    if SEPARATOR in start:
         return _SEPARATORS
     if domain in ARTICLE_DOMAINS:
         return _WIKITEXT_ARTICLES if _WIKITEXT_ARTICLES.search("\n" + start) else _ARTICLES
@@ -91,9 +92,8 @@ def _split(text: str, pattern: re.Pattern[str]) -> list[str]:
 
 
 def split_record(text: str, domain: str) -> Iterator[Part]:
-    """One record as a document; a separator line inside it, which a corpus file could not hold, splits it."""
-    texts = SEPARATOR_LINE.split(text) if SEPARATOR in text else [text]
-    for whole in texts:
+    """One record as a document; a separator inside it, which a corpus file could not hold, splits it."""
+    for whole in split_at_separators(text):
         if whole.strip():
             for number, piece in enumerate(bounded_pieces(whole)):
                 yield Part(piece, domain, number > 0)

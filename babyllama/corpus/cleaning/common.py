@@ -52,6 +52,20 @@ WORDLESS_LINES = Rule(
     r"\n[^\w\n]++(?=\n)",
     needs=tuple(f"\n{character}" for character in map(chr, range(256)) if not re.match(r"[\w\n]", character)),
 )
+STRAY_COMMAS = Rule(
+    "stray punctuation",
+    "what a word that went leaves behind: `, .` becomes `.`, `, ,` one comma, a line does not begin with a comma",
+    r",(?: ?,)++|, ?(?=[.?!](?!\.))",
+    lambda match: "," if match[0].count(",") > 1 else "",
+    needs=(",,", ",.", ",?", ",!", ", ,", ", .", ", ?", ", !"),
+)
+STRAY_STARTS = Rule(
+    STRAY_COMMAS.name,
+    STRAY_COMMAS.what,
+    r"\n(?:(?:[,;:!?]|\.(?![.\d])) ?)++(?=\S)",
+    "\n",
+    needs=("\n,", "\n;", "\n:", "\n!", "\n?", "\n."),
+)
 EMPTY_LINES = Rule(
     "empty lines", "several empty lines become one", "\n\n\n+", "\n\n", needs=("\n\n\n",), across_lines=True
 )

@@ -9,6 +9,8 @@ from babyllama.corpus.cleaning.common import (
     SPACE_BEFORE_NT,
     SPACE_BEFORE_PUNCTUATION,
     SPACING,
+    STRAY_COMMAS,
+    STRAY_STARTS,
     WORDLESS_LINES,
     on_the_whole,
 )
@@ -16,11 +18,19 @@ from babyllama.corpus.cleaning.rules import Rule
 
 LABELS = Rule(
     "speaker labels",
-    "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go",
+    "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go; a `*CHI:` inside a line starts a new one",
     r"\n\*?[A-Z][A-Z0-9_]{0,11}:[ \t]*+",
     "\n",
     speech=True,
     across_lines=True,  # most lines have one
+)
+INNER_LABELS = Rule(
+    "speaker labels",
+    "`*CHI:`, `A:`, `SPEAKER_2:` at the start of a line go; a `*CHI:` inside a line starts a new one",
+    r" \*[A-Z][A-Z0-9]{0,6}: ?",
+    "\n",
+    needs=(" *",),
+    speech=True,
 )
 CHAT_FILES = Rule(
     "file marks",
@@ -40,10 +50,17 @@ BRACKETS = Rule(
 )
 ANNOTATIONS = Rule(
     "other annotations",
-    "`<laughter>`, `%add: MOT`, `child_talking` go",
-    r"<[A-Za-z_ ]{1,30}>|%[a-z]{3}: ?\S++|child_talking(?<!\w.{13})(?!\w)",
+    "`<laughter>`, `child_talking` go",
+    r"<[A-Za-z_ ]{1,30}>|child_talking(?<!\w.{13})(?!\w)",
     " ",
-    needs=("<", "%", "child_talking"),
+    needs=("<", "child_talking"),
+    speech=True,
+)
+TIERS = Rule(
+    "dependent tiers",
+    "`%add: MOT`, `%int: high pitched` go, up to the end of the line or the next `*CHI:`",
+    r"%[a-z]{3}:(?:(?! \*[A-Z])[^\n])*+",
+    needs=("%",),
     speech=True,
 )
 UNINTELLIGIBLE = Rule(
@@ -63,24 +80,43 @@ TRANSCRIBER = Rule(
 )
 WORD_MARKS = Rule(
     "marks in words",
-    "`jack+in+the+box` becomes four words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
-    r"\+(?<=\w\+)(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])",
-    lambda match: " " if match[0] == "+" else match[1] or match[2] or "",
-    needs=("+", "(", ":"),
+    "`jack+in+the+box` and `ni'_night` become words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
+    r"[+_](?<=[\w'][+_])(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])",
+    lambda match: " " if match[0] in "+_" else match[1] or match[2] or "",
+    needs=("+", "_", "(", ":"),
 )
 CHAT_ENDS = Rule(
     "utterance marks",
-    "CHAT's `+/.`, `+//.`, `+,` and `↫` go, `+...` becomes `...`",
-    r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s)|↫",
-    lambda match: "..." if match[0] == "+..." else " ",
-    needs=("+", "↫"),
+    "CHAT's `+/.`, `+//.`, `+,`, `↫` and `⌈⌉⌊⌋` go, `+...` becomes `...`",
+    r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s)|[↫⌈⌉⌊⌋]",
+    lambda match: "..." if match[0] == "+..." else " " if match[0][0] in "+↫" else "",
+    needs=("+", "↫", "⌈", "⌉", "⌊", "⌋"),
 )
-QUOTES = Rule("opening quotes", 'a line\'s `" here` becomes `"here`', r'\n" (?=\w)', '\n"', needs=('\n"',))
+QUOTES = Rule(
+    "spaces in quotes",
+    'a line\'s `" here.` and `here. "` become `"here."`',
+    r'\n" (?=\w)| "(?<=[.?!,] ")(?=\n)',
+    lambda match: match[0].replace(" ", ""),
+    needs=('\n"', ' "'),
+)
 
 DIALOGUE = Cleaner(
     "dialogue",
     "transcripts in general: speaker labels, annotations, stray spaces",
-    (INVISIBLE, LABELS, BRACKETS, ANNOTATIONS, UNINTELLIGIBLE, WORDLESS_LINES, *SPACING, SPACE_BEFORE_NT, EMPTY_LINES),
+    (
+        INVISIBLE,
+        LABELS,
+        BRACKETS,
+        ANNOTATIONS,
+        TIERS,
+        UNINTELLIGIBLE,
+        WORDLESS_LINES,
+        *SPACING,
+        SPACE_BEFORE_NT,
+        STRAY_COMMAS,
+        STRAY_STARTS,
+        EMPTY_LINES,
+    ),
 )
 CHILDES = Cleaner(
     "childes",
@@ -92,12 +128,16 @@ CHILDES = Cleaner(
         CHAT_ENDS,
         BRACKETS,
         ANNOTATIONS,
+        INNER_LABELS,
+        TIERS,
         UNINTELLIGIBLE,
         WORD_MARKS,
         WORDLESS_LINES,
         *SPACING,
         SPACE_BEFORE_NT,
         QUOTES,
+        STRAY_COMMAS,
+        STRAY_STARTS,
         EMPTY_LINES,
     ),
 )
@@ -119,11 +159,13 @@ SWITCHBOARD = Cleaner(
         WORDLESS_LINES,
         *SPACING,
         SPACE_BEFORE_NT,
+        STRAY_COMMAS,
+        STRAY_STARTS,
         EMPTY_LINES,
     ),
 )
 BNC_SPOKEN = Cleaner(
     "bnc_spoken",
     "spoken British National Corpus: labels, annotations",
-    (INVISIBLE, LABELS, BRACKETS, WORDLESS_LINES, *SPACING, SPACE_BEFORE_NT, EMPTY_LINES),
+    (INVISIBLE, LABELS, BRACKETS, WORDLESS_LINES, *SPACING, SPACE_BEFORE_NT, STRAY_COMMAS, STRAY_STARTS, EMPTY_LINES),
 )

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup quickstart test parity lint clean
+.PHONY: setup quickstart test parity transformers-4.51 lint clean
 
 setup: $(READY)
 
@@ -22,15 +22,24 @@ quickstart: $(READY)
 test: $(READY)
 	@$(BIN)/python run_tests.py
 
-# Scores beside those of lm-evaluation-harness and minicons themselves, which the extra `parity` brings.
-parity: $(READY)
+# Scores beside those of lm-evaluation-harness and minicons themselves, which the extra `parity` brings, and ids beside those
+# of transformers 4.51.
+parity: $(READY) transformers-4.51
 	@test -f .venv/.parity || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,test,parity]"
 	@touch .venv/.parity
 	@$(BIN)/python run_tests.py --no-lint tests/parity
+
+# The version that the official evaluation pipelines pin; it shares no environment with transformers 5. Tokenizers need no torch.
+transformers-4.51: .venv-4.51/.ready
+
+.venv-4.51/.ready: | $(READY)
+	$(BIN)/python -m venv .venv-4.51
+	.venv-4.51/bin/python -m pip install --quiet --disable-pip-version-check transformers==4.51.3
+	@touch .venv-4.51/.ready
 
 lint: $(READY)
 	@$(BIN)/python run_tests.py --lint-only
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-4.51 build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

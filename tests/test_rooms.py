@@ -1,8 +1,11 @@
 """Imports point one way: a room imports only from rooms above it in the plan of the house."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -103,3 +106,14 @@ def test_importing_the_package_loads_no_torch(statement: str, repository: Path) 
     code = f"{statement}; import sys; print(sorted({{'torch', 'transformers', 'datasets'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_package_that_is_imported_is_declared(repository: Path) -> None:
+    """Under the name that pip knows it by; what only some users need is an extra."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {re.split(r"[<>=~! \[;]", entry)[0].lower() for entries in lists for entry in entries}
+    names = {name.split(".")[0] for _, path in sources(repository) for name in imported(ast.parse(path.read_text()))}
+    foreign = names - set(sys.stdlib_module_names) - {"babyllama", "trackio"}
+    distributions = {name: {one.lower() for one in packages_distributions().get(name, [name])} for name in foreign}
+    assert not {name for name, options in distributions.items() if not options & declared}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts.files import read_object, write_json
+from babyllama.artifacts.files import read_sealed, write_sealed
 from babyllama.artifacts.fingerprints import fingerprint_file, package_versions
 
 MANIFEST_NAME = "manifest.json"
@@ -73,14 +73,14 @@ class Manifest:
     def write(self, path: str | Path) -> None:
         """Write to `path`: a folder (its `manifest.json`) or the manifest file itself. Call it last in a stage."""
         path = Path(path)
-        write_json(path / MANIFEST_NAME if path.is_dir() else path, asdict(self))
+        write_sealed(path / MANIFEST_NAME if path.is_dir() else path, asdict(self))
 
     @classmethod
     def read(cls, path: str | Path) -> Manifest | None:
-        """The manifest in `path` (a folder or the manifest file), or None when there is none that can be read."""
+        """The manifest in `path` (a folder or the manifest file), or None when there is none that is as it was written."""
         path = Path(path)
         try:
-            values = read_object(path / MANIFEST_NAME if path.is_dir() else path)
+            values = read_sealed(path / MANIFEST_NAME if path.is_dir() else path)
             manifest = cls(**values)
         except (OSError, ValueError, TypeError):
             return None

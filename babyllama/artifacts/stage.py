@@ -72,8 +72,10 @@ def build_or_reuse(
             reason = "asked to"
         elif manifest is not None and manifest.stage == stage:
             reason = manifest.stale_reason(inputs, settings) or manifest.damage(path) or also_damaged(manifest)
+        elif manifest is None and (path / MANIFEST_NAME).exists():
+            reason = f"its {MANIFEST_NAME} is damaged"
         elif path.is_dir() and any(path.iterdir()) and not in_place:
-            reason = f"it has no readable {MANIFEST_NAME}"
+            reason = f"it has no {MANIFEST_NAME} of this stage"
         if reason is None and manifest is not None:
             console.say(f"{title}: up to date, reused")
             return Built(path, manifest, reused=True, reason=None)
@@ -99,9 +101,14 @@ def refuse_foreign(path: Path, own: Callable[[str], bool] | Collection[str]) -> 
     foreign = sorted(name for name in kept if not is_own(name))
     if foreign:
         named = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        damaged = (path / MANIFEST_NAME).exists() and Manifest.read(path) is None
+        made = (
+            f"of which a damaged {MANIFEST_NAME} cannot say that they were made here"
+            if damaged
+            else "that were not made here"
+        )
         raise RunError(
-            f"{path} holds files that were not made here ({named}), which writing there would replace. Move them away, or "
-            "name a folder of its own."
+            f"{path} holds files {made} ({named}), which writing there would replace. Move them away, or name a folder of its own."
         )
 
 

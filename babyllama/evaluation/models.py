@@ -239,6 +239,8 @@ def _load_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTok
         raise TokenizerError(f"cannot load the tokenizer of {source}: {reason}") from error
     if place.run is not None:
         _check_own_tokenizer(place.run, tokenizer, source)
+    # A text that speaks of <s> or </s> neither starts nor ends there.
+    tokenizer.split_special_tokens = True
     return tokenizer
 
 

@@ -1,6 +1,7 @@
 """Tokenizers: train one, save it so that every Hugging Face version reads it, load it, describe it on held-out text."""
 
 from babyllama.tokenizer.files import (
+    as_raw_text,
     find_tokenizer,
     load_fast,
     load_tokenizer,
@@ -22,6 +23,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "Marks",
     "TokenizerReport",
+    "as_raw_text",
     "build_tokenizer",
     "compare",
     "describe",

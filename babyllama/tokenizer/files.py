@@ -39,8 +39,8 @@ def save_tokenizer(tokenizer: Tokenizer | PreTrainedTokenizerFast, path: str | o
 
     `path` ending in `.json` writes that file and, beside it, a folder of the same stem; any other `path` is the folder
     itself, whose other files (a model's, say) stay. tokenizer_config.json names `PreTrainedTokenizerFast`, which
-    transformers 4 and 5 both load, and makes special-token strings in text ordinary text. Each file is written
-    atomically. The manifest of a tokenizer that lay there before goes: it belongs to that one.
+    transformers 4 and 5 both load. Special-token strings in a text are what their users expect there, special tokens;
+    only our own loading makes them ordinary text (`as_raw_text`). Each file is written atomically. The manifest of a tokenizer that lay there before goes: it belongs to that one.
     """
     path = Path(path)
     folder = tokenizer_folder(path)
@@ -113,10 +113,15 @@ def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **{name: str(mark) for name, mark in marks.items() if mark is not None},
+        # transformers 4 takes the prefix space of a byte-level tokenizer from here, whatever tokenizer.json says.
+        "add_prefix_space": _pre_tokenizer_state(_backend(tokenizer)).get("add_prefix_space", False),
         "clean_up_tokenization_spaces": False,
-        "split_special_tokens": True,
         "model_input_names": ["input_ids", "attention_mask"],
     }
+
+
+def _pre_tokenizer_state(backend: Tokenizer) -> dict[str, Any]:
+    return json.loads(backend.pre_tokenizer.__getstate__()) if backend.pre_tokenizer is not None else {}
 
 
 def _backend(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> Tokenizer:
@@ -184,7 +189,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
         raise TokenizerError(
             f"the tokenizer at {path} has no tokenizer.json (it is a slow one). Choose one that has a fast version."
         )
-    return _as_we_use_it(tokenizer)
+    return as_raw_text(tokenizer)
 
 
 def wrap_tokenizer(backend: Tokenizer) -> PreTrainedTokenizerFast:
@@ -193,10 +198,14 @@ def wrap_tokenizer(backend: Tokenizer) -> PreTrainedTokenizerFast:
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_marks(backend))
     tokenizer.clean_up_tokenization_spaces = False
-    return _as_we_use_it(tokenizer)
+    return as_raw_text(tokenizer)
 
 
-def _as_we_use_it(tokenizer: Any) -> Any:
+def as_raw_text(tokenizer: Any) -> Any:
+    """The Hugging Face `tokenizer`, set to read every text as raw text, in which `<s>` is three characters.
+
+    Where it has no padding token, the one that ends a document serves.
+    """
     tokenizer.split_special_tokens = True
     tokenizer.backend_tokenizer.encode_special_tokens = True
     if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:

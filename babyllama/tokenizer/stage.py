@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from babyllama import console
-from babyllama.artifacts import Manifest, build_or_reuse
+from babyllama.artifacts import MANIFEST_NAME, Manifest, build_or_reuse
 from babyllama.config.sections import TokenizerSection
 from babyllama.corpus.reading import fingerprint_text, refuse_changed
 from babyllama.errors import DataError, TokenizerError
@@ -90,5 +90,8 @@ def _is_foreign(path: Path, folder: Path) -> bool:
     """Does a tokenizer lie at `path` that this stage did not train?"""
     if find_tokenizer(path) is None:
         return False
-    manifest = Manifest.read(folder) if folder.is_dir() else None
-    return manifest is None or manifest.stage != STAGE
+    if not (folder / MANIFEST_NAME).is_file():
+        return True
+    # One that is damaged was somebody's of ours: the stage says so and trains again.
+    manifest = Manifest.read(folder)
+    return manifest is not None and manifest.stage != STAGE

@@ -43,15 +43,17 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
     pieces = _Pieces(documents, PreTokenizerKind.of(tokenizer))
     try:
         tokenizer.train_from_iterator(iter(pieces), trainer=_trainer(section, progress))
-    except (DataError, TokenizerError):
-        raise
     except Exception as error:
+        if pieces.failure is not None:
+            raise pieces.failure from None
         if pieces.characters == 0:
             raise DataError(_NO_TEXT) from error
         raise TokenizerError(
             f"training a {section.type} tokenizer of {section.vocab_size} entries on {pieces.characters:,} characters failed: "
             f"{error}. Use more text, a smaller tokenizer.vocab_size, or type bpe."
         ) from error
+    if pieces.failure is not None:
+        raise pieces.failure
     if pieces.characters == 0:
         raise DataError(_NO_TEXT)
     tokenizer = _tidied(tokenizer, section)
@@ -72,11 +74,17 @@ class _Pieces:
     def __init__(self, documents: Iterable[str], kind: PreTokenizerKind) -> None:
         self._documents, self._kind = documents, kind
         self.characters = 0
+        self.failure: Exception | None = None
+        """What the documents' reader raised; the trainer may pass it on in words of its own, or not at all."""
 
     def __iter__(self) -> Iterator[str]:
-        for document in self._documents:
-            self.characters += len(document)
-            yield from cut_text(document, _PIECE, self._kind)
+        try:
+            for document in self._documents:
+                self.characters += len(document)
+                yield from cut_text(document, _PIECE, self._kind)
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 def _untrained(section: TokenizerSection) -> Tokenizer:

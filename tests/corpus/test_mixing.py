@@ -18,6 +18,7 @@ from faults import waits_for_another_builder
 from babyllama.artifacts import Manifest, fingerprints
 from babyllama.config import Config
 from babyllama.corpus.mixing import mix
+from babyllama.corpus.mixing.deduplication import duplicate_test
 from babyllama.corpus.mixing.round_robin import divide
 from babyllama.corpus.mixing.units import Unit, count_words
 from babyllama.corpus.mixing.writing import MixWriter
@@ -516,3 +517,10 @@ def test_an_unreadable_source_is_named_and_not_the_mix(three, monkeypatch):
 def test_names_of_sources_cannot_break_a_table(three):
     report = mix(config(three, {"path": "alpha.train", "name": "=1+1"}, {"path": "beta.train", "name": "a, b"}))
     assert {row["source"] for row in units(report.train)} == {"'=1+1", "a, b"}
+
+
+@pytest.mark.unit
+def test_without_the_extra_near_deduplication_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    with pytest.raises(ConfigError, match=r'needs the package rensa.*pip install "babyllama\[dedup\]"'):
+        duplicate_test("near", 42)

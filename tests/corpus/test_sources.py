@@ -151,6 +151,17 @@ def test_a_hub_name_that_cannot_be_reached_is_one_clear_error(tmp_path, monkeypa
     assert found.fingerprint("sha256:known") == "sha256:known"
 
 
+def test_a_connection_that_breaks_leaves_what_the_manifest_knew(tmp_path, monkeypatch):
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    def broken(*_: object, **__: object) -> None:
+        raise HTTPError("connection refused")
+
+    monkeypatch.setattr(HfApi, "dataset_info", broken)
+    assert source(tmp_path, hub="nobody/nothing").fingerprint("sha256:known") == "sha256:known"
+
+
 def test_sections_that_make_no_sense_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"sources\[0\]\.path .*holds no text"):
         source(tmp_path, path=".")

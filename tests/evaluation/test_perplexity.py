@@ -137,9 +137,7 @@ def test_tokenizer_whose_marks_are_its_own_business(tmp_path: Path) -> None:
 
 
 def test_marks_inside_a_text_do_not_end_it(tmp_path: Path) -> None:
-    tokenizer = make_tokenizer()
-    tokenizer.split_special_tokens = True
-    loaded = load(save_model(tmp_path, tokenizer=tokenizer))
+    loaded = load(save_model(tmp_path, tokenizer=make_tokenizer()))
     found = perplexity(loaded, ["He wrote </s> twice."])
     assert found.tokens > 10, "the mark's letters are ordinary text"
 

@@ -17,6 +17,7 @@ from tokenizers.implementations import ByteLevelBPETokenizer
 
 from babyllama.cli import main
 from babyllama.config.sections import TokenizerSection
+from babyllama.corpus.reading import read_documents
 from babyllama.errors import DataError, TokenizerError
 from babyllama.runs import RunPaths
 from babyllama.tokenizer import (
@@ -24,6 +25,7 @@ from babyllama.tokenizer import (
     EOS,
     PAD,
     SPECIAL_TOKENS,
+    as_raw_text,
     build_tokenizer,
     describe,
     find_tokenizer,
@@ -195,8 +197,8 @@ def test_file_and_folder_load_in_transformers_with_the_same_ids(
 
     folder = save_tokenizer(trained[kind], tmp_path / "t.json")
     assert folder == tmp_path / "t"
-    loaded = [load_tokenizer(tmp_path / "t.json"), load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)]
-    for tokenizer in loaded:
+    loaded = [load_tokenizer(tmp_path / "t.json"), load_tokenizer(folder)]
+    for tokenizer in [*loaded, as_raw_text(AutoTokenizer.from_pretrained(folder))]:
         assert (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 1, 2)
         assert len(tokenizer) == trained[kind].get_vocab_size()
         for text in HARD:
@@ -214,8 +216,20 @@ def test_tokenizer_config_names_the_class_that_transformers_4_has(
     for folder in (first, again):
         config = json.loads((folder / "tokenizer_config.json").read_text())
         assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
-        assert config["split_special_tokens"] is True
+        assert "split_special_tokens" not in config, "others' tools write <s> in front of a text and mean the token"
         assert (config["bos_token"], config["eos_token"], config["pad_token"]) == (BOS, EOS, PAD)
+
+
+def test_a_mark_in_a_text_is_a_token_to_others_and_text_to_us(trained: dict[str, Tokenizer], tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = save_tokenizer(trained["bpe"], tmp_path / "t")
+    others = AutoTokenizer.from_pretrained(folder)
+    # What minicons does for bos_token=True.
+    assert others(others.bos_token + "the cat")["input_ids"] == [1, *others("the cat")["input_ids"]]
+    for ours in (load_tokenizer(folder), as_raw_text(others)):
+        assert 1 not in ours("<s>the cat</s>")["input_ids"]
+    assert load_fast(folder).encode("<s>the cat</s>").ids == load_tokenizer(folder)("<s>the cat</s>")["input_ids"]
 
 
 def test_add_bos_puts_the_mark_in_front_after_saving(tmp_path: Path) -> None:
@@ -339,12 +353,17 @@ def test_a_tokenizer_is_reused_until_text_or_settings_change(text: Path, tmp_pat
     assert "changed setting: vocab_size 600 -> 300" in said[-1]
 
 
-@pytest.mark.parametrize("damage", ["folder file changed", "file changed", "file missing", "folder missing"])
+@pytest.mark.parametrize(
+    "damage", ["folder file changed", "file changed", "file missing", "folder missing", "manifest"]
+)
 def test_a_damaged_tokenizer_is_trained_again(text: Path, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "t.json"
     build(path, text, [])
     whole = path.read_bytes()
-    if damage == "folder missing":
+    if damage == "manifest":
+        manifest = tmp_path / "t" / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"vocab_size": ', '"vocab_size": 1'))
+    elif damage == "folder missing":
         shutil.rmtree(tmp_path / "t")
     elif damage == "file missing":
         path.unlink()
@@ -406,6 +425,15 @@ def test_somebody_elses_tokenizer_is_used_as_it_is(trained: dict[str, Tokenizer]
     assert not build(path, text, said)
     assert "used as it is" in said[-1]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.parquet", "a.jsonl", "a.txt"])
+def test_a_broken_source_is_never_no_text(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"\xff broken")
+    with pytest.raises(DataError, match=rf"{name}.* (damaged|not UTF-8)"):
+        build_tokenizer(lambda: read_documents([file]), [file], section(), tmp_path / "t")
+    assert find_tokenizer(tmp_path / "t") is None
 
 
 def test_a_folder_in_the_way_is_named(text: Path, tmp_path: Path) -> None:

@@ -40,10 +40,10 @@ def fingerprint(section: SourceSection, known: str | None) -> str:
     if Path(name).is_dir():
         files = sorted(file for file in Path(name).rglob("*") if file.is_file())
         return fingerprint_value([*chosen, fingerprint_files(files)])
-    import httpx
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError  # of whichever HTTP library it uses
 
     try:
         return fingerprint_value([*chosen, HfApi().dataset_info(name).sha])
-    except (OSError, httpx.HTTPError):
+    except (OSError, HTTPError):
         return known or fingerprint_value([*chosen, "revision not known"])

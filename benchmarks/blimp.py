@@ -140,7 +140,7 @@ def work_bare(args: argparse.Namespace) -> dict[str, Any]:
 def work_ours(args: argparse.Namespace) -> dict[str, Any]:
     """BabyLlama, protocol lm-eval."""
     from babyllama.evaluation import load_model, score_minimal_pairs
-    from babyllama.evaluation.scoring import CausalScorer
+    from babyllama.evaluation.scoring.causal import CausalScorer
 
     spent = [0.0]
     original = CausalScorer.score

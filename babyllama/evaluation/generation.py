@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from babyllama.errors import EvaluationError
-from babyllama.evaluation.encoding import context_token, encode_plain
 from babyllama.evaluation.models import LoadedModel
+from babyllama.evaluation.scoring.sequences import context_token, encode_plain
 
 
 def generate(

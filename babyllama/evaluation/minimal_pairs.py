@@ -16,13 +16,13 @@ import numpy as np
 
 from babyllama.device import has_fast_bf16
 from babyllama.errors import ConfigError, EvaluationError
-from babyllama.evaluation.encoding import Encoded
-from babyllama.evaluation.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.models import DTYPES, LoadedModel
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
 from babyllama.evaluation.pairs import MinimalPair, PairSet, read_pairs
 from babyllama.evaluation.protocols import Protocol, get_protocol
 from babyllama.evaluation.scoring import CausalScorer, Progress
+from babyllama.evaluation.scoring.masked import MaskedScorer, Metric, encode_masked
+from babyllama.evaluation.scoring.sequences import Encoded
 
 RESCORE_SAMPLE = 500
 """Pairs scored in both number formats to see how far bf16 is off."""

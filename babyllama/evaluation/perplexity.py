@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from babyllama.errors import DataError, EvaluationError
-from babyllama.evaluation.encoding import Encoded, context_token, encode_plain
 from babyllama.evaluation.models import LoadedModel
 from babyllama.evaluation.scoring import CausalScorer, Progress
+from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain
 
 _BUFFER_CHARACTERS = 400_000
 _LN2 = math.log(2)

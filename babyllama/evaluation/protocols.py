@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from babyllama.errors import EvaluationError, TokenizerError
-from babyllama.evaluation.encoding import Encoded, context_token, encode_plain, encode_with_marks
+from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain, encode_with_marks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

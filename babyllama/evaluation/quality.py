@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from babyllama.evaluation.encoding import context_token, encode_plain
 from babyllama.evaluation.generation import generate
 from babyllama.evaluation.models import LoadedModel
+from babyllama.evaluation.scoring.sequences import context_token, encode_plain
 
 _MEANS = ("entropy", "top_1_probability", "top_5_probability", "token_probability")
 DEFAULT_PROMPTS = ("Once upon a time", "The", "I think that", "In the morning,", "She said")

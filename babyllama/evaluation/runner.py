@@ -10,7 +10,6 @@ import numpy as np
 
 from babyllama.artifacts import fingerprint_files
 from babyllama.errors import DataError, EvaluationError
-from babyllama.evaluation.masked import Metric
 from babyllama.evaluation.minimal_pairs import score_minimal_pairs
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.pair_results import MinimalPairResults
@@ -19,7 +18,8 @@ from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_doma
 from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
 from babyllama.evaluation.quality import generation_quality
 from babyllama.evaluation.result_files import run_data, write_results
-from babyllama.evaluation.scoring import Progress
+from babyllama.evaluation.scoring.masked import Metric
+from babyllama.evaluation.scoring.sequences import Progress
 
 TASKS = ("perplexity", "blimp", "generation")
 """What can be evaluated; generation is only done when it is asked for by name."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from babyllama.errors import EvaluationError
-from babyllama.evaluation.encoding import Encoded, context_token, encode_plain
 from babyllama.evaluation.generation import generate
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.quality import distinct, repeated_share, self_bleu
 from babyllama.evaluation.scoring import CausalScorer
+from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain
 
 COMPLETIONS: tuple[tuple[str, str, str], ...] = (
     ("The cat is sleeping on the", " bed", " sky"),

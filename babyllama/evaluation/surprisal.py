@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from babyllama.errors import EvaluationError, TokenizerError
-from babyllama.evaluation.encoding import Encoded, context_token, encode_with_spans
 from babyllama.evaluation.models import LoadedModel
 from babyllama.evaluation.scoring import CausalScorer
+from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_with_spans
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from evaluation_world import PAIRS, TEXT, load, make_tokenizer, save_model
 
-from babyllama.evaluation.encoding import Encoded, encode_plain
-from babyllama.evaluation.rows import batches, pack_single, pack_trees
-from babyllama.evaluation.scoring import CausalScorer, windows
+from babyllama.evaluation.scoring.causal import CausalScorer
+from babyllama.evaluation.scoring.sequences import Encoded, encode_plain, windows
+from babyllama.evaluation.scoring.trees import batches, pack_single, pack_trees
 
 FAMILIES = ["Llama", "GPT2", "GPTJ"]
 
@@ -227,7 +227,7 @@ def test_sliding_windows_are_kept(tmp_path: Any) -> None:
 
 @pytest.mark.unit
 def test_masked_head_is_applied_to_the_masked_positions_only(tmp_path: Any) -> None:
-    from babyllama.evaluation.masked import MaskedScorer, encode_masked
+    from babyllama.evaluation.scoring.masked import MaskedScorer, encode_masked
 
     loaded = load(save_model(tmp_path, "Bert"))
     encoded = encode_masked(loaded.tokenizer, [good for _, good, _ in PAIRS])
@@ -269,7 +269,7 @@ def test_a_broken_sentence_spoils_no_other(tmp_path: Any, family: str, broken_pa
 def test_broken_padding_spoils_no_masked_sentence(tmp_path: Any) -> None:
     import torch
 
-    from babyllama.evaluation.masked import MaskedScorer, encode_masked
+    from babyllama.evaluation.scoring.masked import MaskedScorer, encode_masked
 
     loaded = load(save_model(tmp_path, "Bert"))
     encoded = encode_masked(loaded.tokenizer, [good for _, good, _ in PAIRS])

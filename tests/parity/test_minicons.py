@@ -12,7 +12,7 @@ from evaluation_world import PAIRS, TEXT, load, make_tokenizer, save_model, writ
 pytest.importorskip("minicons", reason="the extra `parity` (lm-eval, minicons) is not installed")
 
 from babyllama.evaluation import score_minimal_pairs
-from babyllama.evaluation.masked import MaskedScorer, encode_masked
+from babyllama.evaluation.scoring.masked import MaskedScorer, encode_masked
 from babyllama.evaluation.surprisal import surprisal
 
 

@@ -8,22 +8,19 @@ ever exists.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from babyllama.evaluation.encoding import Encoded
-from babyllama.evaluation.rows import Row, batches, pack_single, pack_trees
+from babyllama.evaluation.scoring.sequences import Encoded, Progress, windows
+from babyllama.evaluation.scoring.trees import Row, batches, pack_single, pack_trees
 
 if TYPE_CHECKING:
     import torch
 
     from babyllama.evaluation.models import LoadedModel
-
-Progress = Callable[[int, int], None]
-"""Called with (sequences done, sequences in all)."""
 
 _PROBE_TOLERANCE = 1e-3
 _SAFE_EXPONENT = 60.0
@@ -281,34 +278,6 @@ def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:
     if logits.device.type == "cpu" and bool((logits.amax(dim=-1).abs() < _SAFE_EXPONENT).all()):
         return logits.exp_().sum(dim=-1).log_()
     return torch.logsumexp(logits, dim=-1)
-
-
-def windows(
-    length: int, targets: Sequence[int], context: int | None, stride: int | None = None
-) -> list[tuple[slice, int, int]]:
-    """Cut a sequence whose first `length` tokens are read into windows of at most `context` tokens.
-
-    Returns (part of `targets`, first token read, end of the tokens read) per window. The first window
-    predicts as much as fits; each later one moves on by `stride` (default: half the context) and predicts
-    only what none before it did, so that every target has at least `context - stride` tokens before it.
-    """
-    if not len(targets):
-        return []
-    if context is None or length <= context:
-        return [(slice(0, len(targets)), 0, length)]
-    step = min(stride or max(1, context // 2), context)
-    parts = []
-    begin, done = 0, 0
-    while done < len(targets):
-        end = min(begin + context, length)
-        upto = int(
-            np.searchsorted(np.asarray(targets), end, side="right")
-        )  # the last token read predicts position `end`
-        if upto > done:
-            parts.append((slice(done, upto), begin, end))
-            done = upto
-        begin += step
-    return parts
 
 
 def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> torch.Tensor:

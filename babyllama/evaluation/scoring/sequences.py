@@ -1,13 +1,18 @@
-"""Texts -> token ids in Rust batches, and which of those tokens are scored."""
+"""Texts -> token ids in Rust batches, which of those tokens are scored, and the windows a long sequence is read in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+Progress = Callable[[float, float], None]
+"""Called with (sequences done, sequences in all)."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,31 @@ def context_token(tokenizer: PreTrainedTokenizerBase, *, allow_pad: bool = False
     if allow_pad:
         candidates.append(tokenizer.pad_token_id)
     return next((token for token in candidates if token is not None), None)
+
+
+def windows(
+    length: int, targets: Sequence[int], context: int | None, stride: int | None = None
+) -> list[tuple[slice, int, int]]:
+    """Cut a sequence whose first `length` tokens are read into windows of at most `context` tokens.
+
+    Returns (part of `targets`, first token read, end of the tokens read) per window. The first window
+    predicts as much as fits; each later one moves on by `stride` (default: half the context) and predicts
+    only what none before it did, so that every target has at least `context - stride` tokens before it.
+    """
+    if not len(targets):
+        return []
+    if context is None or length <= context:
+        return [(slice(0, len(targets)), 0, length)]
+    step = min(stride or max(1, context // 2), context)
+    parts = []
+    begin, done = 0, 0
+    while done < len(targets):
+        end = min(begin + context, length)
+        upto = int(
+            np.searchsorted(np.asarray(targets), end, side="right")
+        )  # the last token read predicts position `end`
+        if upto > done:
+            parts.append((slice(done, upto), begin, end))
+            done = upto
+        begin += step
+    return parts

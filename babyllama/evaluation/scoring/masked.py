@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from babyllama.errors import EvaluationError, TokenizerError
-from babyllama.evaluation.encoding import Encoded, encode_with_marks
-from babyllama.evaluation.scoring import Progress
+from babyllama.evaluation.scoring.sequences import Encoded, Progress, encode_with_marks
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,17 @@ from babyllama.config import Config
 from babyllama.device import choose_device, describe_device, set_threads
 from babyllama.errors import DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
-from babyllama.runs import Ownership, Run, RunPaths, RunRecord, check_folder, is_finished_with, owned, read_run, run_of
+from babyllama.runs import (
+    Ownership,
+    Run,
+    RunPaths,
+    RunRecord,
+    check_folder,
+    is_finished_with,
+    locate_model,
+    owned,
+    run_of,
+)
 from babyllama.runs.paths import checkpoints_by_step
 from babyllama.runs.record import command_line
 from babyllama.settings import resolved_yaml
@@ -224,34 +234,27 @@ def _lay_out(paths: RunPaths, config: Config, record: RunRecord, inputs: Inputs)
 
 
 def after_training(run: Run, config: Config) -> None:
-    """Card and plots, and those evaluations the configuration asks for whose results are not there yet."""
-    if not run.paths.card.is_file() or not run.paths.published_card.is_file():
-        refresh_reports(run.paths)
-    done = {name for result in read_run(run.paths).results for name in (result.name, result.task)}
-    missing = [task for task in config.evaluation.tasks if task not in done]
-    if missing:
-        from babyllama.evaluation import run_evaluations
+    """The evaluations the configuration asks for, each reused where model, data and settings are the same; card and plots."""
+    measured = False
+    if config.evaluation.tasks:
+        from babyllama.evaluation.models import load_model
+        from babyllama.evaluation.runner import run_tasks
+        from babyllama.evaluation.tasks import configured_tasks
 
-        run_evaluations(
-            run.root,
-            missing,
-            protocol=config.evaluation.protocol,
-            blimp_data=config.evaluation.blimp_data,
-            pairs_per_paradigm=config.evaluation.pairs_per_paradigm,
-            device=config.training.device,
-            seed=config.training.seed,
-            note=console.say,
-        )
+        place, device = locate_model(run.root), config.training.device
+        found = run_tasks(place, lambda: load_model(run.root, device), configured_tasks(config), named=True)
+        measured = any(result.stored is None for result in found)
+    if measured or not run.paths.card.is_file() or not run.paths.published_card.is_file():
         refresh_reports(run.paths)
 
 
 def _check_evaluations(config: Config) -> None:
-    """Find out before training, not after, that the minimal pairs it ends with cannot be read."""
-    if "blimp" in config.evaluation.tasks:
-        from babyllama.evaluation import read_pairs
-        from babyllama.evaluation.pairs import default_pair_folder
+    """Find out before training, not after, that the data it ends with cannot be read."""
+    if config.evaluation.tasks:
+        from babyllama.evaluation.runner import check_data
+        from babyllama.evaluation.tasks import configured_tasks
 
-        read_pairs(config.evaluation.blimp_data or default_pair_folder())
+        check_data(configured_tasks(config))
 
 
 def refresh_reports(paths: RunPaths) -> None:

@@ -40,6 +40,13 @@ def percent(fraction: float | None, places: int = 1) -> str:
     return "-" if fraction is None or math.isnan(fraction) else f"{100 * fraction:.{places}f}"
 
 
+def significant(value: float | None) -> str:
+    """A number with as many digits as it deserves: 9.217, 1,016.7, 1.2e+09; `-` where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,.4g}" if abs(value) < 100 else f"{value:,.1f}" if abs(value) < 1e7 else f"{value:.3g}"
+
+
 def plural(count: int, noun: str) -> str:
     """1 file, 2 files, 1,000 files."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 import yaml
+from evaluation_world import PAIRS, write_pairs
 
 from babyllama.artifacts import read_json
 from babyllama.cli import main
@@ -159,12 +160,13 @@ def test_a_card_says_that_text_is_synthetic(world: Path) -> None:
     paths.root.mkdir(parents=True)
     paths.config.write_text((world / "c.yaml").read_text())
     RunRecord.new("tiny", synthetic=True).save(paths)
-    pairs = {"protocol": "lm-eval", "accuracy": 0.75, "paradigms": {"a": {"accuracy": 0.75, "n": 4, "ties": 1}}}
-    for name, kind, numbers in (
-        ("blimp_synthetic", "minimal_pairs", pairs),
-        ("perplexity", "perplexity", {"perplexity": 12.5, "bits_per_byte": 1.25}),
+    rows = {"a": {"accuracy": 0.75, "n": 4, "ties": 1}}
+    pairs = {"set": "blimp_synthetic", "protocol": "lm-eval", "accuracy": 0.75, "paradigms": rows}
+    for name, task, kind, numbers in (
+        ("blimp_synthetic", "blimp", "minimal_pairs", pairs),
+        ("perplexity", "perplexity", "perplexity", {"perplexity": 12.5, "bits_per_byte": 1.25, "text": "./data/dev"}),
     ):
-        save_result(paths.evaluation, StoredResult(name, name, kind, numbers, inputs={}, settings={}), {})
+        save_result(paths.evaluation, StoredResult(name, task, kind, numbers, inputs={}, settings={}), {})
     write_card(paths)
     card = huggingface_hub.ModelCard.load(paths.card)
     assert "training text is synthetic" in card.text
@@ -269,6 +271,18 @@ def test_a_finished_run_is_completed_and_extended_on_request(world: Path, capsys
     assert read_json(paths.evaluation / "perplexity.json")["perplexity"] > 1
     assert "held-out perplexity" in paths.card.read_text()
 
+    write_pairs(world / "pairs")
+    keys = ["evaluation.tasks=[blimp]", "evaluation.blimp_data=pairs", "evaluation.pairs_per_paradigm=1"]
+    for said in ("", "pairs_1_per_paradigm: up to date, reused"):
+        assert main(["train", "--config", "c.yaml", *keys]) == 0
+        assert said in capsys.readouterr().err
+    assert "3 of 7 pairs" in paths.card.read_text()
+    assert main(["train", "--config", "c.yaml", *keys[:2], "evaluation.protocol=minicons"]) == 0
+    assert read_json(paths.evaluation / "pairs_minicons.json")["protocol"] == "minicons"
+    write_pairs(world / "pairs", [(uid, f"Now {good}", f"Now {bad}") for uid, good, bad in PAIRS])
+    assert main(["train", "--config", "c.yaml", *keys]) == 0
+    assert "pairs_1_per_paradigm: measured again (changed input: pairs)" in capsys.readouterr().err
+
     assert "training.num_epochs" in errors(capsys, "--num-epochs", "3", "--resume_from_checkpoint")
     assert main(["train", "--config", "c.yaml", "--num-epochs", "3", "--resume_from_checkpoint", "--force"]) == 0
     assert read_json(paths.metrics)["steps"] == first * 3 // 2
@@ -290,8 +304,8 @@ def test_quickstart_runs_reuses_and_resumes(world: Path, capsys: pytest.CaptureF
     assert "minimal pairs, 4,000" in output.out
     assert main(command) == 0
     again = capsys.readouterr()
-    assert again.err.count("up to date, reused") == 8, (
-        "three folders of text, tokenizer, both packed texts, run, scores"
+    assert again.err.count("up to date, reused") == 9, (
+        "three folders of text, tokenizer, both packed texts, run, two scores"
     )
     # Left behind by a kill before the end: the run goes on instead of asking for a flag quickstart does not have.
     (world / "models" / "tiny" / "training_metrics.json").unlink()

@@ -14,6 +14,7 @@ from typing import Any
 
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.console import json_text
+from babyllama.text import significant
 
 ROWS = (
     ("completion", "accuracy", "sensible completions preferred"),
@@ -38,7 +39,6 @@ def run(args: argparse.Namespace) -> int:
     """Run all benchmarks on each model and print one table; a run keeps its numbers in evaluation/benchmark.json."""
     from babyllama.artifacts import write_json
     from babyllama.device import set_threads
-    from babyllama.evaluation.runner import results_folder
     from babyllama.evaluation.suite import BenchmarkSuite
 
     set_threads()
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"benchmarking {loaded.name} ...", file=sys.stderr, flush=True)
         report = BenchmarkSuite(loaded).run_all_benchmarks()
         reports.append(report)
-        folder = results_folder(loaded)
+        folder = loaded.place.results
         if folder is not None:
             write_json(folder / "benchmark.json", report)
     if args.json:
@@ -60,6 +60,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(reports: list[dict[str, Any]]) -> None:
-    from babyllama.reporting import evaluation_tables as tables
+    from babyllama.evaluation.results import Table
+    from babyllama.reporting.terminal import print_tables
 
-    tables.make_console().print(tables.benchmark_report(reports, ROWS))
+    rows = []
+    for benchmark, key, label in ROWS:
+        values = [report[benchmark][key] for report in reports]
+        rows.append((label, *("yes" if v is True else "no" if v is False else significant(v) for v in values)))
+    title = "benchmarks: sanity checks and speed (the numbers to publish come from evaluate)"
+    print_tables([Table(title, [report["model"] for report in reports], rows)])

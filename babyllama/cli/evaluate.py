@@ -4,6 +4,7 @@ evaluate.py models/Llama-10M/                              perplexity on its hel
 evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of BLiMP, drawn with a seed
 evaluate.py MODEL1 MODEL2                                  one table, differences tested
 evaluate.py MODEL --json                                   the results as one JSON object on stdout
+evaluate.py --list-tasks                                   what can be evaluated
 
 Under every protocol a sentence longer than the model's context is read in overlapping windows, and a note counts them.
 babylm-2026 follows babylm-org/babylm-eval as of July 2026; docs/evaluation.md has the table of protocols.
@@ -15,46 +16,70 @@ and its plots and card are drawn again.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from babyllama import console
 from babyllama.cli.arguments import seed
+from babyllama.config.tables import PROTOCOLS, TASKS
 from babyllama.console import json_text
+from babyllama.errors import BabyLlamaError, EvaluationError
 
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
-    from babyllama.runs import RunPaths
+    from babyllama.evaluation.results import Result
+    from babyllama.runs import ModelPlace, RunPaths
 
-PROTOCOL_NAMES = ("lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons")
+SETTINGS = (
+    "blimp_data",
+    "pair_format",
+    "good_column",
+    "bad_column",
+    "group_column",
+    "eval_text",
+    "protocol",
+    "masked_metric",
+    "pairs_per_paradigm",
+    "seed",
+    "stride",
+    "dtype",
+)
+"""Flags that are settings of tasks; one that is not given is left to the task."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Models, what to evaluate, and how."""
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
     parser.add_argument(
-        "--tasks", metavar="LIST", help="comma-separated: perplexity, blimp, generation (default: perplexity,blimp)"
+        "--tasks", metavar="LIST", help=f"comma-separated: {', '.join(TASKS)} (default: perplexity,blimp)"
     )
+    parser.add_argument("--list-tasks", action="store_true", help="list the tasks and say what each measures")
     parser.add_argument(
         "--blimp-data",
         metavar="DIR",
-        help="folder or file of minimal pairs in BLiMP's format, or nyu-mll/blimp (default: data/blimp, else data/blimp_synthetic)",
+        help="folder or file of minimal pairs, or nyu-mll/blimp (default: the run's own, else data/blimp, else "
+        "data/blimp_synthetic)",
     )
-    parser.add_argument("--eval-text", metavar="PATH", help="text for perplexity (default: the run's data.eval_path)")
     parser.add_argument(
-        "--protocol", default="lm-eval", metavar="NAME", help=f"{', '.join(PROTOCOL_NAMES)} (default: lm-eval)"
+        "--pair-format", metavar="NAME", help="blimp, blimp-nl, multiblimp, climp or zorro (default: blimp)"
     )
+    for name, what in (("good", "acceptable sentence"), ("bad", "unacceptable sentence"), ("group", "paradigm")):
+        parser.add_argument(f"--{name}-column", metavar="NAME", help=f"column of the {what} where it has another name")
+    parser.add_argument("--eval-text", metavar="PATH", help="text for perplexity (default: the run's data.eval_path)")
+    parser.add_argument("--protocol", metavar="NAME", help=f"{', '.join(PROTOCOLS)} (default: lm-eval)")
     parser.add_argument(
         "--masked-metric",
-        default="original",
         choices=("original", "within_word_l2r"),
         help="masked models: mask each token alone, or with the rest of its word (default: original)",
     )
     parser.add_argument("--pairs-per-paradigm", type=int, metavar="N", help="score a seeded subset of each paradigm")
-    parser.add_argument("--seed", type=seed, default=42, help="draws subsets, ties and samples (default: 42)")
+    parser.add_argument("--paradigms", action="store_true", help="a line for every paradigm, not only for every term")
+    parser.add_argument("--seed", type=seed, help="draws subsets, ties and samples (default: 42)")
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
     )
+    parser.add_argument("--overwrite", action="store_true", help="measure again what is up to date")
     parser.add_argument(
         "--plots",
         metavar="DIR",
@@ -81,6 +106,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load(args: argparse.Namespace, path: str) -> LoadedModel:
     """The model at `path`, as `add_model_arguments` says; `--dtype auto` holds it in fp32."""
+    from babyllama.runs import locate_model
+
+    locate_model(path)  # a mistyped path is answered before any model library is imported
     from babyllama.evaluation.models import load_model
 
     return load_model(
@@ -94,154 +122,91 @@ def load(args: argparse.Namespace, path: str) -> LoadedModel:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate each model, print tables or JSON, and refresh the reports of runs."""
-    from babyllama.device import set_threads
-    from babyllama.evaluation.comparison import compare
-    from babyllama.evaluation.protocols import get_protocol
-    from babyllama.evaluation.runner import check_tasks, run_evaluations
-    from babyllama.runs.locate import locate_model
+    with console.quiet(args.quiet):
+        return _run(args)
 
+
+def _run(args: argparse.Namespace) -> int:
+    from babyllama.runs import locate_model
+
+    if args.list_tasks:
+        for name, task in TASKS.items():
+            print(f"{name:<12} {task.title}")
+        return 0
+    if not args.models:
+        raise EvaluationError("no MODEL is named: give a run folder, a model folder, a checkpoint or a Hub name.")
+    names = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None
+    for name in names or ():
+        TASKS.get(name)
+    places = [locate_model(path) for path in args.models]  # a mistyped name is told before the ones ahead are scored
+    from babyllama.device import set_threads
+    from babyllama.evaluation.runner import compare, run_tasks
+    from babyllama.evaluation.tasks import build_tasks
+
+    tasks = build_tasks(names, {name: getattr(args, name) for name in SETTINGS})
     set_threads()
-    say = (lambda line: None) if args.quiet else (lambda line: print(f"note: {line}", file=sys.stderr, flush=True))
-    tasks = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None
-    check_tasks(tasks)
-    get_protocol(args.protocol)
-    for path in args.models:
-        locate_model(path)  # a mistyped name is told before the models ahead of it are scored
-    reports: list[dict[str, Any]] = []
-    kept: list[dict[str, Any]] = []
-    runs: list[RunPaths | None] = []
-    for path in args.models:
-        loaded = load(args, path)
-        found: dict[str, Any] = {}
-        with ProgressBars(quiet=args.quiet) as new_progress:
-            report = run_evaluations(
-                loaded,
-                tasks,
-                blimp_data=args.blimp_data,
-                eval_text=args.eval_text,
-                protocol=args.protocol,
-                pairs_per_paradigm=args.pairs_per_paradigm,
-                seed=args.seed,
-                dtype=args.dtype,
-                masked_metric=args.masked_metric,
-                stride=args.stride,
-                note=say,
-                progress=new_progress,
-                keep=found.__setitem__,
-            )
-        reports.append(report)
-        kept.append(found)
+    found: list[list[Result]] = []
+    for path, place in zip(args.models, places, strict=True):
+        results = run_tasks(place, partial(load, args, path), tasks, named=names is not None, again=args.overwrite)
+        found.append(results)
         if not args.json:
-            show(report, alone=len(args.models) == 1)
-        if loaded.run is not None:
-            refresh(loaded, say)
-        runs.append(loaded.run)
-    comparison = compare([report["model"] for report in reports], kept) if len(kept) > 1 else {}
+            show(place.name, results, alone=len(places) == 1, details=args.paradigms)
+        if place.run is not None:
+            refresh(place)
+    models = [place.name for place in places]
+    comparison = compare(models, found) if len(places) > 1 else {}
+    reports: list[dict[str, Any]] = [
+        {"model": model, "results": {result.key: result.numbers for result in results}}
+        for model, results in zip(models, found, strict=True)
+    ]
     if args.json:
         value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
         print(json_text(value, indent=2))
     elif comparison:
-        show_comparison(comparison)
-    draw(comparison, runs, args.plots, say)
-    if not any(report["results"] for report in reports):
-        say("nothing was evaluated: no text for perplexity and no minimal pairs were found")
+        from babyllama.evaluation.results import compared_parts
+        from babyllama.reporting.terminal import print_tables
+
+        print_tables(
+            table for kind, key, one in compared_parts(comparison) for table in kind.comparison_tables(key, one)
+        )
+    draw(comparison, [place.run for place in places], args.plots)
+    if not any(found):
+        console.say("nothing was evaluated: no text for perplexity and no minimal pairs were found")
     return 0
 
 
-def refresh(loaded: LoadedModel, say: Callable[[str], None]) -> None:
+def refresh(place: ModelPlace) -> None:
     """Draw the plots and write the card of the model's run again; the results are kept whether that works or not."""
-    from babyllama.errors import BabyLlamaError
-    from babyllama.evaluation.runner import results_folder
     from babyllama.pipeline import refresh_reports
 
-    assert loaded.run is not None
-    if loaded.place.checkpoint is None:
+    assert place.run is not None
+    if place.checkpoint is None:
         try:
-            refresh_reports(loaded.run)
+            refresh_reports(place.run)
         except BabyLlamaError as error:
-            say(f"the plots and the card of {loaded.run.root} stay as they were: {error}")
-    say(f"results: {results_folder(loaded)}")
+            console.say(f"note: the plots and the card of {place.run.root} stay as they were: {error}")
+    console.say(f"note: results: {place.results}")
 
 
-def draw(
-    comparison: dict[str, Any], runs: list[RunPaths | None], folder: str | None, say: Callable[[str], None]
-) -> None:
+def draw(comparison: dict[str, Any], runs: list[RunPaths | None], folder: str | None) -> None:
     """The heat map of several models, and the learning curves of a run whose checkpoints are among them."""
-    from pathlib import Path
-
-    from babyllama.reporting.evaluation_plots import draw_comparison, draw_learning_curves
+    from babyllama.evaluation.results import compared_parts
+    from babyllama.reporting.evaluation_plots import draw_heat_maps, draw_learning_curves
 
     target = Path(folder) if folder is not None else runs[0].plots if runs[0] is not None else None
-    drawn = draw_comparison(comparison, target) if comparison and target is not None else []
+    drawn = draw_heat_maps(compared_parts(comparison), target) if comparison and target is not None else []
     for run in {run.root: run for run in runs if run is not None}.values():
         drawn += draw_learning_curves(run)
     for picture in drawn:
-        say(f"picture: {picture}")
+        console.say(f"note: picture: {picture}")
 
 
-def show(report: dict[str, Any], *, alone: bool) -> None:
-    """Print one model's results as tables; of several models, minimal pairs come in one table at the end."""
-    from babyllama.reporting import evaluation_tables as tables
+def show(model: str, results: list[Result], *, alone: bool, details: bool) -> None:
+    """Print one model's results as tables; of several models, what compares comes in one table at the end."""
+    from babyllama.reporting.terminal import print_heading, print_tables
 
-    console = tables.make_console()
     if not alone:
-        console.rule(report["model"], align="left")
-    for name, found in report["results"].items():
-        if "paradigms" in found:
-            if not alone:
-                continue
-            console.print(tables.minimal_pairs_report(name, found))
-        elif name == "perplexity":
-            console.print(tables.perplexity_report(found))
-        elif name == "generation":
-            console.print(tables.generation_report(found))
-        console.print()
-
-
-def show_comparison(comparison: dict[str, Any]) -> None:
-    """Print the table of several models."""
-    from babyllama.reporting import evaluation_tables as tables
-
-    tables.make_console().print(tables.comparison_report(comparison))
-
-
-class ProgressBars:
-    """A rich progress display on stderr: `with ProgressBars() as new: callback = new("blimp")`."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        console = Console(stderr=True)
-        self.display = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-
-    def __enter__(self) -> Any:
-        self.display.start()
-        return self._new
-
-    def __exit__(self, *error: object) -> None:
-        self.display.stop()
-
-    def _new(self, name: str) -> Any:
-        bar = self.display.add_task(name, total=None)
-
-        def update(done: int, total: int) -> None:
-            self.display.update(bar, completed=done, total=total or None)
-
-        return update
+        print_heading(model)
+    for result in results:
+        if alone or not result.shown_together:
+            print_tables(result.tables(details=details))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama import console
-from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_files
 from babyllama.errors import ConfigError, RunError
 from babyllama.runs import RunPaths
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from babyllama.runs import Run
 
 PROMPTS = ("Long ago, in a land far away,", "One day", "The next morning")
-RESULTS = {"perplexity": "perplexity.json", "blimp": "blimp_synthetic.json"}
-"""Task -> the file its results go to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"])
     finished = _train(config, quiet=args.quiet, say=say)
     say("== 3/4 scores ==")
-    results = _evaluate(finished.paths, text.pairs, text.dev, say)
+    results = _evaluate(finished.paths, text.pairs)
     say("== 4/4 three samples ==")
     _print_samples(finished.paths)
     _print_table(finished.paths, results, time.monotonic() - began)
@@ -80,37 +77,19 @@ def _train(config: Config, *, quiet: bool, say: Any) -> Run:
         return train_run(config, overwrite=True, quiet=quiet)
 
 
-def _evaluate(paths: RunPaths, pairs: Path, dev: Path, say: Any) -> dict[str, Any]:
+def _evaluate(paths: RunPaths, pairs: Path) -> dict[str, Any]:
     """Perplexity and accuracy on the synthetic pairs, kept from the last call when model, text and pairs are the same."""
-    from babyllama.evaluation import run_evaluations
+    from babyllama.evaluation.models import load_model
+    from babyllama.evaluation.runner import run_tasks
+    from babyllama.evaluation.tasks import build_tasks
     from babyllama.pipeline import refresh_reports
-    from babyllama.reporting import read_run
+    from babyllama.runs import locate_model
 
-    inputs = {
-        "model": fingerprint_file(paths.final / "model.safetensors"),
-        "text": fingerprint_file(dev),
-        "pairs": fingerprint_files(sorted(pairs.glob("*.jsonl"))),
-    }
-    settings: dict[str, Any] = {"tasks": list(RESULTS)}
-    kept = Manifest.read(paths.evaluation / MANIFEST_NAME)
-    if (
-        kept is not None
-        and kept.stale_reason(inputs, settings) is None
-        and kept.outputs.get("results") == _fingerprint_of_results(paths)
-    ):
-        say("scores: up to date, reused")
-    else:
-        run_evaluations(paths.root, list(RESULTS), blimp_data=pairs, note=say)
-        outputs = {"results": _fingerprint_of_results(paths)}
-        Manifest("evaluation", inputs, settings, outputs).write(paths.evaluation)
+    tasks = build_tasks(("perplexity", "blimp"), {"blimp_data": pairs})
+    found = run_tasks(locate_model(paths.root), lambda: load_model(paths.root), tasks, named=True)
+    if any(result.stored is None for result in found):
         refresh_reports(paths)
-    return {result.name: result.numbers for result in read_run(paths).results}
-
-
-def _fingerprint_of_results(paths: RunPaths) -> str | None:
-    """Of the result files; None when one is missing. A later `evaluate` with other arguments writes other results."""
-    files = [paths.evaluation / name for name in RESULTS.values()]
-    return fingerprint_files(files) if all(file.is_file() for file in files) else None
+    return {result.key: result.numbers for result in found}
 
 
 def _print_samples(paths: RunPaths) -> None:

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from babyllama.config.scalars import dump
 from babyllama.config.sections import Config
-from babyllama.config.tables import FAMILIES
+from babyllama.config.tables import FAMILIES, PROTOCOLS, TASKS
 from babyllama.config.types import Section, section_of
 
 
@@ -26,6 +26,8 @@ def json_schema() -> dict[str, Any]:
     for section in (schema, *schema["$defs"].values()):
         section.pop("required", None)
     schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(FAMILIES)
+    evaluation = schema["$defs"]["EvaluationSection"]["properties"]
+    evaluation["protocol"]["enum"], evaluation["tasks"]["items"]["enum"] = list(PROTOCOLS), list(TASKS)
     return schema
 
 

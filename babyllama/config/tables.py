@@ -47,10 +47,29 @@ CLEANERS: Registry[Any] = Registry(
 """`domain` of a source -> its cleaner, a function of a text. Names are those of the BabyLM files of both generations and a
 few general ones."""
 
-PROTOCOLS: Registry[Any] = Registry("protocol", error=EvaluationError)
+PROTOCOLS: Registry[Any] = Registry(
+    "protocol",
+    {
+        "lm-eval": "babyllama.evaluation.protocols:LM_EVAL",
+        "babylm-2024": "babyllama.evaluation.protocols:BABYLM_2024",
+        "babylm-2025": "babyllama.evaluation.protocols:BABYLM_2025",
+        "babylm-2026": "babyllama.evaluation.protocols:BABYLM_2026",
+        "minicons": "babyllama.evaluation.protocols:MINICONS",
+    },
+    error=EvaluationError,
+)
 """`evaluation.protocol` -> a `babyllama.evaluation.protocols.Protocol`."""
 
-TASKS: Registry[Any] = Registry("task", error=EvaluationError)
+TASKS: Registry[Any] = Registry(
+    "task",
+    {
+        "perplexity": "babyllama.evaluation.tasks.perplexity:PerplexityTask",
+        "blimp": "babyllama.evaluation.tasks.minimal_pairs:MinimalPairsTask",
+        "generation": "babyllama.evaluation.tasks.generation:GenerationTask",
+        "surprisal": "babyllama.evaluation.tasks.surprisal:SurprisalTask",
+    },
+    error=EvaluationError,
+)
 """A name in `evaluation.tasks` -> a `babyllama.evaluation.tasks.Task`."""
 
 OBJECTIVES: Registry[Any] = Registry(

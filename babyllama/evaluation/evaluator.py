@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from babyllama import console
 from babyllama.artifacts import read_json
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity
@@ -95,17 +96,15 @@ def evaluate_model(path: str | Path | LoadedModel, **options: Any) -> dict[str, 
 def compare_models(model_paths: Sequence[str | Path], device: str = "auto", **options: Any) -> list[dict[str, Any]]:
     """`evaluate_model` of each, with its speed, in the order given: rows for a table.
 
-    `speed` is None for a masked language model, which cannot continue a text; `note=`, a function that takes a line,
-    is told so.
+    `speed` is None for a masked language model, which cannot continue a text.
     """
-    say = options.get("note") or (lambda line: None)
     rows = []
     for path in model_paths:
         loaded = _load(path, {"device": device, **options})
         row = evaluate_model(loaded, **options)
         row["speed"] = None
         if loaded.masked:
-            say(f"speed skipped: {loaded.name} is a masked language model, which cannot continue a text")
+            console.say(f"speed skipped: {loaded.name} is a masked language model, which cannot continue a text")
         else:
             row["speed"] = BenchmarkSuite(loaded).run_speed_benchmark(repeats=1)
         rows.append(row)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_value
 from babyllama.device import choose_device, has_fast_bf16
 from babyllama.errors import CheckpointError, ConfigError, TokenizerError
 from babyllama.runs import RunPaths, RunRecord
@@ -281,8 +281,19 @@ def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
         )
 
 
-def model_fingerprint(loaded: LoadedModel) -> dict[str, Any]:
-    """Facts that say which model a result belongs to, for the JSON files."""
+def model_content(place: ModelPlace) -> str:
+    """Fingerprint of what decides a model's scores: weights, configuration, tokenizer."""
+    folder = Path(place.source)
+    manifest = Manifest.read(folder)
+    if manifest is not None and manifest.files:
+        return fingerprint_value({name: facts["fingerprint"] for name, facts in manifest.files.items()})
+    names = ("config.json", "*.safetensors", "*.bin", "tokenizer.json", "tokenizer_config.json")
+    files = sorted(file for name in names for file in folder.glob(name) if file.is_file())
+    return fingerprint_value({file.name: fingerprint_file(file) for file in files})
+
+
+def model_facts(loaded: LoadedModel) -> dict[str, Any]:
+    """Facts for readers about the model that a result belongs to."""
     config = loaded.model.config
     return {
         "model": loaded.name,

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.evaluation.pairs import BLIMP_NAME, MinimalPair, PairSet, is_whole_blimp
+from babyllama.evaluation.pairs import MinimalPair, PairSet
 from babyllama.evaluation.statistics import mean_of_proportions, wilson
+from babyllama.text import csv_cell
 
 
 @dataclass(frozen=True)
@@ -40,31 +41,25 @@ class PairScores:
 class MinimalPairResults:
     """One model's decisions on one set of minimal pairs under one protocol. Accuracies are fractions."""
 
-    name: str
+    pair_set: PairSet
     model: str
     protocol: str
-    pairs: list[MinimalPair]
     scores: PairScores
-    missing: list[str]
-    set_size: int = 0
-    """Pairs in the whole set, see `PairSet.size`."""
     ties_are_drawn: bool = False
     seconds: float = 0.0
     scoring: dict[str, Any] = field(default_factory=dict)
     """Number format, share scored again in fp32, sentences longer than the context, ..."""
     seed: int = 42
 
-    @classmethod
-    def build(cls, pair_set: PairSet, scores: PairScores, **facts: Any) -> MinimalPairResults:
-        """Results for `pair_set`; `facts` are the remaining fields."""
-        return cls(
-            name=pair_set.name,
-            pairs=pair_set.pairs,
-            missing=pair_set.missing,
-            set_size=pair_set.size,
-            scores=scores,
-            **facts,
-        )
+    @property
+    def name(self) -> str:
+        """What the set is called."""
+        return self.pair_set.name
+
+    @property
+    def pairs(self) -> list[MinimalPair]:
+        """The pairs, in the order of the scores."""
+        return self.pair_set.pairs
 
     @property
     def accuracy(self) -> float:
@@ -96,13 +91,6 @@ class MinimalPairResults:
         return len(self.pairs)
 
     @property
-    def is_subset(self) -> bool:
-        """Whether these pairs are fewer than the whole set, or anything but BLiMP's 1,000 pairs of each paradigm."""
-        return (
-            not is_whole_blimp(pair.uid for pair in self.pairs) if self.name == BLIMP_NAME else self.n < self.set_size
-        )
-
-    @property
     def ties(self) -> int:
         """Number of pairs with exactly equal scores."""
         return int(self.scores.ties.sum())
@@ -128,8 +116,8 @@ class MinimalPairResults:
     def of(self) -> str:
         """How many paradigms the average is over, e.g. "66 of 67 paradigms"."""
         count = len(self.paradigms)
-        total = count + len(self.missing)
-        return f"{count} of {total} paradigms" if self.missing else f"{count} paradigms"
+        total = count + len(self.pair_set.missing)
+        return f"{count} of {total} paradigms" if self.pair_set.missing else f"{count} paradigms"
 
     @cached_property
     def length_bias(self) -> dict[str, dict[str, Any]]:
@@ -145,8 +133,8 @@ class MinimalPairResults:
         low, high = self.interval
         value: dict[str, Any] = {
             "set": self.name,
-            "subset": self.is_subset,
-            "set_size": self.set_size,
+            "subset": self.pair_set.is_part,
+            "set_size": self.pair_set.size,
             "protocol": self.protocol,
             "accuracy": self.accuracy,
             "accuracy_low": low,
@@ -154,7 +142,7 @@ class MinimalPairResults:
             "accuracy_over_pairs": float(self.scores.correct.mean()),
             "accuracy_over_terms": float(np.mean([row["accuracy"] for row in self.terms.values()])),
             "average_of": self.of,
-            "missing_paradigms": self.missing,
+            "missing_paradigms": self.pair_set.missing,
             "n": self.n,
             "ties": self.ties,
             "nan": self.nan,
@@ -177,7 +165,8 @@ class MinimalPairResults:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["uid", "field", "term", *columns])
         for uid, row in self.paradigms.items():
-            writer.writerow([uid, row["field"], row["term"], *(row[column] for column in columns)])
+            names = (csv_cell(name) for name in (uid, row["field"], row["term"]))
+            writer.writerow([*names, *(row[column] for column in columns)])
         return text.getvalue()
 
     def predictions(self) -> Iterable[dict[str, Any]]:
@@ -205,6 +194,30 @@ class MinimalPairResults:
             rows = table.setdefault(pair.uid, {"predictions": []})["predictions"]
             rows.append({"id": f"{pair.uid}_{len(rows)}", "pred": pair.good if correct else pair.bad})
         return table
+
+    def notes(self) -> list[str]:
+        """What a reader of the numbers must know."""
+        notes = []
+        if self.pair_set.missing:
+            shown = ", ".join(self.pair_set.missing[:5]) + (" ..." if len(self.pair_set.missing) > 5 else "")
+            notes.append(
+                f"{len(self.pair_set.missing)} of BLiMP's 67 paradigms are missing ({shown}): the average is over {self.of}"
+            )
+        if self.nan:
+            notes.append(
+                f"{self.nan} pairs have a score that is not a number: the model's weights or its number "
+                "format are broken"
+            )
+        long = self.scoring.get("sentences_longer_than_context", 0)
+        if long:
+            notes.append(f"{long} sentences are longer than the model's context and were read in overlapping windows")
+        if "rescored_share" in self.scoring:
+            share = self.scoring["rescored_share"]
+            margin = self.scoring["rescore_margin"]
+            notes.append(
+                f"scored in bf16; {share:.1%} of the pairs, those within an estimated {margin:.3g} of a tie, again in fp32"
+            )
+        return notes
 
     # --------------------------------------------------------------------------------------------------------
 
@@ -243,12 +256,12 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def pair_set_title(name: str, found: dict[str, Any]) -> str:
-    """What the pairs of the evaluation `name` are called in public: BLiMP only when they are all of it."""
-    title = found.get("set", name)
-    if title == "blimp":
-        title = "BLiMP"
-    if not found.get("subset", title == "BLiMP"):
+def pair_set_title(numbers: dict[str, Any]) -> str:
+    """What the pairs of a result are called in public: BLiMP only when they are all of it."""
+    title = "BLiMP" if numbers["set"] == "blimp" else str(numbers["set"])
+    if not numbers.get("subset", title == "BLiMP"):
         return title
-    pairs = sum(row["n"] for row in found["paradigms"].values())
-    return f"{title}, {pairs:,} of {found['set_size']:,} pairs" if "set_size" in found else f"{title}, {pairs:,} pairs"
+    pairs = sum(row["n"] for row in numbers["paradigms"].values())
+    return (
+        f"{title}, {pairs:,} of {numbers['set_size']:,} pairs" if "set_size" in numbers else f"{title}, {pairs:,} pairs"
+    )

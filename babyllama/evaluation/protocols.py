@@ -7,12 +7,11 @@ comparable; every result names its own.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from babyllama.errors import EvaluationError, TokenizerError
+from babyllama.errors import TokenizerError
 from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain, encode_with_marks
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ class Protocol:
     """Treat a score that is not a number as minus infinity; otherwise such a pair counts as wrong."""
     source: str
     """Whose behaviour this is."""
+    skips_repeated_mark: bool = False
+    """Put no mark in front of a text that begins with it."""
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) -> list[Encoded]:
         """Token ids and scored positions of each sentence. TokenizerError when the tokenizer lacks what is
@@ -63,8 +64,7 @@ class Protocol:
         space = " " if self.leading_space else ""
         encoded = []
         for ids in encode_plain(tokenizer, [space + sentence for sentence in sentences]):
-            # lm-evaluation-harness does not put the mark in front twice when the text begins with it.
-            whole = tuple(ids) if self.name == "lm-eval" and ids[:1] == [first] else (first, *ids)
+            whole = tuple(ids) if self.skips_repeated_mark and ids[:1] == [first] else (first, *ids)
             encoded.append(Encoded(whole, range(1, len(whole))))
         return encoded
 
@@ -80,39 +80,52 @@ class Protocol:
 
 DEFAULT_PROTOCOL = "lm-eval"
 
-PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            "lm-eval", "context", True, "sum", "good", False,
-            "EleutherAI lm-evaluation-harness 0.4.13, task group `blimp` (target delimiter ' ', numpy "
-            "argmax)",
-        ),
-        Protocol(
-            "babylm-2024", "context_or_pad", True, "sum", "good", False,
-            "babylm/evaluation-pipeline-2024, task `blimp_filtered` (a fork of lm-evaluation-harness)",
-        ),
-        Protocol(
-            "babylm-2025", "own", False, "sum", "good", False,
-            "babylm/evaluation-pipeline-2025 (commit bf55c11), sentence_zero_shot, backend `causal`",
-        ),
-        Protocol(
-            "babylm-2026", "own", False, "sum", "random", True,
-            "babylm-org/babylm-eval as of July 2026, strict, sentence_zero_shot, backend `causal`; ties drawn at random "
-            "(its commit 45fe2c1 of April 2026 still let the good sentence win)",
-        ),
-        Protocol(
-            "minicons", "own_scored_tail", False, "mean", "good", False,
-            "kanishkamisra/minicons 0.3.39, IncrementalLMScorer.sequence_score with its defaults",
-        ),
-    )
-}  # fmt: skip
-
-
-def get_protocol(name: str) -> Protocol:
-    """The protocol called `name`; EvaluationError with the list and the nearest name otherwise."""
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise EvaluationError(f"unknown protocol {name!r}; there are {', '.join(PROTOCOLS)}.{hint}")
+LM_EVAL = Protocol(
+    "lm-eval",
+    prefix="context",
+    leading_space=True,
+    reduction="sum",
+    ties="good",
+    nan_is_lowest=False,
+    source="EleutherAI lm-evaluation-harness 0.4.13, task group `blimp` (target delimiter ' ', numpy argmax)",
+    skips_repeated_mark=True,
+)
+BABYLM_2024 = Protocol(
+    "babylm-2024",
+    prefix="context_or_pad",
+    leading_space=True,
+    reduction="sum",
+    ties="good",
+    nan_is_lowest=False,
+    source="babylm/evaluation-pipeline-2024, task `blimp_filtered` (a fork of lm-evaluation-harness)",
+)
+BABYLM_2025 = Protocol(
+    "babylm-2025",
+    prefix="own",
+    leading_space=False,
+    reduction="sum",
+    ties="good",
+    nan_is_lowest=False,
+    source="babylm/evaluation-pipeline-2025 (commit bf55c11), sentence_zero_shot, backend `causal`",
+)
+BABYLM_2026 = Protocol(
+    "babylm-2026",
+    prefix="own",
+    leading_space=False,
+    reduction="sum",
+    ties="random",
+    nan_is_lowest=True,
+    source=(
+        "babylm-org/babylm-eval as of July 2026, strict, sentence_zero_shot, backend `causal`; ties drawn at random (its "
+        "commit 45fe2c1 of April 2026 still let the good sentence win)"
+    ),
+)
+MINICONS = Protocol(
+    "minicons",
+    prefix="own_scored_tail",
+    leading_space=False,
+    reduction="mean",
+    ties="good",
+    nan_is_lowest=False,
+    source="kanishkamisra/minicons 0.3.39, IncrementalLMScorer.sequence_score with its defaults",
+)

@@ -1,239 +1,157 @@
-"""Running evaluations for one model and keeping their results in its run folder."""
+"""Tasks on one model: measured, or found up to date, and kept in its run folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from babyllama import console
+from babyllama.errors import DamagedFileError
+from babyllama.evaluation.models import LoadedModel, check_whole, load_model, model_content, model_facts
+from babyllama.evaluation.results import Result
+from babyllama.evaluation.tasks import NoData, Task, TaskData, build_tasks
+from babyllama.runs import ModelPlace, StoredResult, locate_model, save_result
+from babyllama.runs.results import load_result
 
-from babyllama.artifacts import fingerprint_files
-from babyllama.errors import DataError, EvaluationError
-from babyllama.evaluation.minimal_pairs import score_minimal_pairs
-from babyllama.evaluation.models import LoadedModel, load_model
-from babyllama.evaluation.pair_results import MinimalPairResults
-from babyllama.evaluation.pairs import PairSet, default_pair_folder, read_pairs
-from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_domain
-from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
-from babyllama.evaluation.quality import generation_quality
-from babyllama.evaluation.result_files import run_data, write_results
-from babyllama.evaluation.scoring.masked import Metric
-from babyllama.evaluation.scoring.sequences import Progress
-
-TASKS = ("perplexity", "blimp", "generation")
-"""What can be evaluated; generation is only done when it is asked for by name."""
-DEFAULT_TASKS = ("perplexity", "blimp")
-
-Note = Callable[[str], None]
-NewProgress = Callable[[str], Progress]
-"""Makes a progress callback for a task of the given name."""
+LOADING = ("device", "allow_pickle", "trust_remote_code")
+"""Options of `run_evaluations` on how the model is loaded."""
 
 
 def run_evaluations(
-    model_path: str | Path | LoadedModel,
-    tasks: Sequence[str] | None = None,
-    *,
-    blimp_data: str | Path | None = None,
-    eval_text: str | Path | None = None,
-    protocol: str = DEFAULT_PROTOCOL,
-    pairs_per_paradigm: int | None = None,
-    seed: int = 42,
-    device: str = "auto",
-    dtype: str = "auto",
-    masked_metric: Metric = "original",
-    stride: int | None = None,
-    allow_pickle: bool = False,
-    trust_remote_code: bool = False,
-    note: Note | None = None,
-    progress: NewProgress | None = None,
-    keep: Callable[[str, MinimalPairResults | PerplexityResult | dict[str, Any]], None] | None = None,
+    model: str | Path | LoadedModel, tasks: Sequence[str] | None = None, **options: Any
 ) -> dict[str, Any]:
     """Evaluate one model: `{"model": name, "results": {task: numbers}}`, as `--json` prints it.
 
-    `tasks` None takes perplexity and minimal pairs, each skipped with a note when its data are not there; a
-    task that is named and cannot be done is an error. Minimal pairs appear under the name of their set:
-    `blimp`, `blimp_synthetic`, or the folder's. Results of a run's model are written into its `evaluation`
-    folder (of a checkpoint: into `evaluation/checkpoints/<name>`); perplexity on another text than the run's own
-    as `perplexity_<its name>.json`. `keep` receives each task's full result object.
+    `tasks` None takes perplexity and minimal pairs, each skipped with a note when its data are not there; a task that is
+    named and cannot be done is an error. Minimal pairs appear under the name of their set. `options` are settings of the
+    tasks (protocol, blimp_data, pairs_per_paradigm, eval_text, seed, dtype, ...) and those on loading (`LOADING`). Results
+    of a run's model are kept in its `evaluation` folder, and reused where model, data and settings are the same.
     """
-    say = note or (lambda line: None)
-    wanted = check_tasks(tasks)
-    loaded = (
-        model_path
-        if isinstance(model_path, LoadedModel)
-        else load_model(
-            model_path,
-            device,
-            "bf16" if dtype == "bf16" else "fp32",
-            allow_pickle=allow_pickle,
-            trust_remote_code=trust_remote_code,
-        )
-    )
-    for line in loaded.notes:
-        say(line)
-    if loaded.masked and tasks is None:
-        wanted.remove("perplexity")
-        say(f"perplexity skipped: {loaded.name} is a masked language model, which gives no text a probability")
-    folder = results_folder(loaded)
-    results: dict[str, Any] = {}
-    for task in wanted:
+    place = model.place if isinstance(model, LoadedModel) else locate_model(model)
+    given = {name: value for name, value in options.items() if name not in LOADING}
+    built = build_tasks(tasks, given)
+
+    def load() -> LoadedModel:
+        if isinstance(model, LoadedModel):
+            return model
+        loading = {name: options[name] for name in LOADING if name in options}
+        return load_model(model, dtype="bf16" if options.get("dtype") == "bf16" else "fp32", **loading)
+
+    found = run_tasks(place, load, built, named=tasks is not None)
+    return {"model": place.name, "results": {result.key: result.numbers for result in found}}
+
+
+def run_tasks(
+    place: ModelPlace, load: Callable[[], LoadedModel], tasks: Sequence[Task], *, named: bool, again: bool = False
+) -> list[Result]:
+    """Results of `tasks` on the model at `place`, which `load` loads when one of them has to be measured.
+
+    Of a run's model every result is kept, and one of the same model, data and settings is reused unless `again`. With
+    `named` off, a task whose data are not there or that the model cannot do is left out with a note. EvaluationError,
+    DataError otherwise.
+    """
+    loaded: LoadedModel | None = None
+    results = []
+    folder = place.results
+    content = None
+    if folder is not None:
+        check_whole(place)
+        content = model_content(place)
+    for task in tasks:
         try:
-            callback = progress(task) if progress is not None else None
-            name, found = _evaluate(
-                task,
-                loaded,
-                blimp_data=blimp_data,
-                eval_text=eval_text,
-                protocol=protocol,
-                pairs_per_paradigm=pairs_per_paradigm,
-                seed=seed,
-                dtype=dtype,
-                masked_metric=masked_metric,
-                stride=stride,
-                say=say,
-                progress=callback,
-            )
-        except _NoData as error:
-            if tasks is not None:
+            data = task.data(place)
+        except NoData as error:
+            if named:
                 raise
-            say(f"{task} skipped: {error}")
+            console.say(f"note: {task.name} skipped: {error}")
             continue
-        results[name] = found if isinstance(found, dict) else found.to_json()
-        if folder is not None:
-            write_results(folder, name, loaded, found)
-        if keep is not None:
-            keep(name, found)
-    return {"model": loaded.name, "results": results}
+        inputs = {**data.fingerprints, **({} if content is None else {"model": content})}
+        name = task.result_name(data, folder) if folder is not None else task.name
+        reused = None if folder is None or again else _kept(folder, name, task, inputs)
+        if reused is not None:
+            console.say(f"{name}: up to date, reused")
+            results.append(reused)
+            continue
+        if loaded is None:
+            loaded = load()
+            for line in loaded.notes:
+                console.say(f"note: {line}")
+        if loaded.masked and task.needs_causal and not named:
+            console.say(f"note: {task.name} skipped: {place.name} is a masked language model, which has none")
+            continue
+        results.append(_measured(task, loaded, data, folder, name, inputs))
+    return results
 
 
-def check_tasks(tasks: Sequence[str] | None) -> list[str]:
-    """The tasks to run; EvaluationError naming the choices for one that does not exist."""
-    for task in tasks or ():
-        if task not in TASKS:
-            raise EvaluationError(f"unknown task {task!r}; there are {', '.join(TASKS)}.")
-    return list(dict.fromkeys(tasks)) if tasks is not None else list(DEFAULT_TASKS)
-
-
-def results_folder(loaded: LoadedModel) -> Path | None:
-    """Where the results of `loaded` are kept; None for a model that is no run of ours."""
-    return loaded.place.results
-
-
-class _NoData(DataError):
-    """A task's data are not there: an error when the task was asked for, else a note."""
-
-
-def _evaluate(
-    task: str,
-    loaded: LoadedModel,
-    *,
-    blimp_data: str | Path | None,
-    eval_text: str | Path | None,
-    protocol: str,
-    pairs_per_paradigm: int | None,
-    seed: int,
-    dtype: str,
-    masked_metric: Metric,
-    stride: int | None,
-    say: Note,
-    progress: Progress | None,
-) -> tuple[str, MinimalPairResults | PerplexityResult | dict[str, Any]]:
-    if task == "perplexity":
-        return task, evaluate_perplexity(loaded, eval_text, stride=stride, say=say, progress=progress)
-    if task == "generation":
-        return task, generation_quality(loaded, seed=seed)
-    pairs = _pairs(blimp_data)
-    scored = score_minimal_pairs(
-        loaded,
-        pairs,
-        protocol=protocol,
-        pairs_per_paradigm=pairs_per_paradigm,
-        seed=seed,
-        dtype=dtype,
-        masked_metric=masked_metric,
-        progress=progress,
-        note=say,
-    )
-    return scored.name, scored
-
-
-def _pairs(blimp_data: str | Path | None) -> PairSet:
-    if blimp_data is not None:
-        return read_pairs(blimp_data)
-    try:
-        folder = default_pair_folder()
-    except DataError as error:
-        raise _NoData(str(error)) from error
-    return read_pairs(folder)
-
-
-def evaluate_perplexity(
-    loaded: LoadedModel,
-    eval_text: str | Path | None = None,
-    *,
-    stride: int | None = None,
-    say: Note = lambda line: None,
-    progress: Progress | None = None,
-) -> PerplexityResult:
-    """Perplexity on `eval_text` (file, folder or glob), else on the run's own data.eval_path; per file when
-    several."""
-    from babyllama.corpus.reading import corpus_files, read_documents
-
-    path, errors = _evaluation_text(loaded, eval_text)
-    files = corpus_files(path, key="--eval-text" if eval_text is not None else "data.eval_path")
-    domains = {}
-    for file in files:
-        name = file.name if file.name not in domains else str(file)
-        domains[name] = read_documents([file], errors=errors)
-    result = perplexity_by_domain(
-        loaded,
-        domains,
-        token_counts=_token_counts(loaded, say),
-        stride=stride,
-        progress=progress,
-        total_bytes=sum(file.stat().st_size for file in files),
-    )
-    result.text, result.text_fingerprint = path, fingerprint_files(files)
-    if result.unscored_tokens:
-        say(
-            f"the tokenizer has neither BOS nor EOS: the first token of each of {result.unscored_tokens:,} "
-            "documents "
-            "has no context and is not counted"
+def _measured(
+    task: Task, loaded: LoadedModel, data: TaskData, folder: Path | None, name: str, inputs: Mapping[str, str]
+) -> Result:
+    with console.progress(task.name) as bar:
+        result = task.score(loaded, data, bar.update)
+    for line in result.notes():
+        console.say(f"note: {line}")
+    if folder is not None:
+        kept = StoredResult(
+            name,
+            task.name,
+            result.kind,
+            result.numbers,
+            inputs=dict(inputs),
+            settings=task.deciding(),
+            evaluated=model_facts(loaded),
         )
-    if result.nan_tokens:
-        say(f"{result.nan_tokens:,} tokens have a probability that is not a number: the model's weights are broken")
+        save_result(folder, kept, result.files(name))
     return result
 
 
-def _evaluation_text(loaded: LoadedModel, eval_text: str | Path | None) -> tuple[str, str]:
-    """(path, errors mode) of the evaluation text."""
-    if eval_text is not None:
-        return str(eval_text), "strict"
-    data = run_data(loaded.run)
-    path = data.get("eval_path")
-    if not path:
-        whose = (
-            f"the run {loaded.name} was trained without data.eval_path"
-            if loaded.run
-            else f"{loaded.name} is no run of ours"
-        )
-        raise _NoData(f"no evaluation text: {whose}. Name a file or folder with --eval-text PATH.")
-    if not Path(path).exists() and not any(sign in path for sign in "*?["):
-        raise _NoData(
-            f"the evaluation text of {loaded.name}, data.eval_path = {path!r}, is not there. Run the command "
-            "where that path "
-            "leads, or name a file or folder with --eval-text PATH."
-        )
-    return str(path), str(data.get("errors") or "strict")
-
-
-def _token_counts(loaded: LoadedModel, say: Note) -> np.ndarray | None:
-    if loaded.run is None or not loaded.run.token_counts.is_file():
-        return None
+def _kept(folder: Path, name: str, task: Task, inputs: Mapping[str, str]) -> Result | None:
+    """The result that is kept under `name`, if it is of this model, data and settings."""
     try:
-        counts = np.load(loaded.run.token_counts, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        say(f"no unigram perplexity: {loaded.run.token_counts} cannot be read ({error})")
+        kept = load_result(folder / f"{name}.json")
+    except DamagedFileError as error:
+        console.say(f"note: {error} It is measured again.")
         return None
-    return counts
+    if kept is None:
+        return None
+    reason = kept.stale_reason(inputs, task.deciding())
+    if reason is not None or kept.task != task.name:
+        console.say(f"{name}: measured again ({reason or 'another task has this name'})")
+        return None
+    return task.result.read(kept, folder)
+
+
+def compare(models: Sequence[str], found: Sequence[Sequence[Result]]) -> dict[str, Any]:
+    """Tables over `models` from the results of each: {kind: {key: ...}}; a kind that has but one key of its own name is flat.
+
+    Models that lack a result are left out of its table.
+    """
+    value: dict[str, Any] = {}
+    for (kind, key), (names, results) in _groups(models, found).items():
+        compared = type(results[0]).compare(names, results) if len(results) > 1 else None
+        if compared is None:
+            continue
+        if key == kind:
+            value[kind] = compared
+        else:
+            value.setdefault(kind, {})[key] = compared
+    return value
+
+
+def _groups(
+    models: Sequence[str], found: Sequence[Sequence[Result]]
+) -> dict[tuple[str, str], tuple[list[str], list[Result]]]:
+    groups: dict[tuple[str, str], tuple[list[str], list[Result]]] = {}
+    for model, results in zip(models, found, strict=True):
+        for result in results:
+            names, group = groups.setdefault((result.kind, result.key), ([], []))
+            names.append(model)
+            group.append(result)
+    return groups
+
+
+def check_data(tasks: Sequence[Task]) -> None:
+    """Find out before training, not after, that what it ends with cannot be read."""
+    for task in tasks:
+        if task.reads_before_training:
+            task.data(None)

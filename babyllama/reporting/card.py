@@ -6,8 +6,9 @@ import os.path
 from typing import Any
 
 from babyllama.artifacts import write_text
-from babyllama.evaluation.pair_results import pair_set_title
+from babyllama.evaluation.results import Result, fullest, result_of
 from babyllama.runs import RunFacts, RunPaths, read_run
+from babyllama.text import markdown
 
 
 def write_card(paths: RunPaths) -> str:
@@ -23,7 +24,7 @@ def card_text(facts: RunFacts) -> str:
     """The card as Markdown with the Hub's metadata (model-index) in front."""
     sections = (
         f"---\n{_metadata(facts)}\n---",
-        f"# {facts.name}",
+        f"# {markdown(facts.name)}",
         _introduction(facts),
         _use(facts),
         "## Results\n\n" + _results(facts),
@@ -38,34 +39,8 @@ def _metadata(facts: RunFacts) -> str:
     """The YAML header; evaluation results go into `model-index`, which the Hub shows."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    results = []
-    for name, found in _numbers(facts, "minimal_pairs").items():
-        title = pair_set_title(name, found)
-        results.append(
-            EvalResult(
-                task_type="text-generation",
-                task_name="minimal pairs",
-                # The Hub joins results of one dataset type under one name, so every part of a set has its own.
-                dataset_type="nyu-mll/blimp" if title == "BLiMP" else title.lower().replace(",", "").replace(" ", "-"),
-                dataset_name=title,
-                metric_type="accuracy",
-                metric_name=f"accuracy, protocol {found['protocol']}",
-                metric_value=round(100 * found["accuracy"], 2),
-            )
-        )
-    for name, found in _numbers(facts, "perplexity").items():
-        for metric in ("perplexity", "bits_per_byte"):
-            if found[metric] is not None:
-                results.append(
-                    EvalResult(
-                        task_type="text-generation",
-                        task_name="language modelling, per document",
-                        dataset_type="held-out" if name == "perplexity" else name.removeprefix("perplexity_"),
-                        dataset_name=_text_name(facts, found),
-                        metric_type=metric,
-                        metric_value=round(found[metric], 4),
-                    )
-                )
+    measures = (measure for result in _shown(facts) for measure in result.headline())
+    results = [EvalResult(**measure.published) for measure in measures if measure.published is not None]
     tags = ["babyllama", "small-language-model"]
     if facts.synthetic:
         tags.append("synthetic-data")
@@ -82,14 +57,10 @@ def _metadata(facts: RunFacts) -> str:
     return data.to_yaml()
 
 
-def _numbers(facts: RunFacts, kind: str) -> dict[str, dict[str, Any]]:
-    """Name -> numbers of the results of one kind."""
-    return {result.name: result.numbers for result in facts.results if result.kind == kind}
-
-
-def _text_name(facts: RunFacts, found: dict[str, Any]) -> str:
-    """Path of the text a perplexity is of, as it was given."""
-    return str(found.get("text") or facts.config.data.eval_path)
+def _shown(facts: RunFacts) -> list[Result]:
+    """Perplexities first, as they were kept; of the parts of one set only the fullest."""
+    found = [result_of(kept, facts.paths.evaluation) for kept in facts.results]
+    return sorted(fullest(one for one in found if one is not None), key=lambda one: one.kind != "perplexity")
 
 
 def _is_babylm(facts: RunFacts) -> bool:
@@ -141,26 +112,11 @@ def _adds_bos(facts: RunFacts) -> bool:
 
 
 def _results(facts: RunFacts) -> str:
-    rows = []
-    for name, found in _numbers(facts, "perplexity").items():
-        whose = "held-out perplexity" if name == "perplexity" else "perplexity"
-        text = f"`{_text_name(facts, found)}`"
-        rows.append((f"{whose} on {text}, per document", _decimals(found["perplexity"], 2)))
-        if found.get("unigram_perplexity"):
-            rows.append(("the same of a unigram model", f"{found['unigram_perplexity']:.2f}"))
-        rows.append((f"bits per byte on {text}", _decimals(found["bits_per_byte"], 4)))
+    shown = _shown(facts)
+    rows = [(one.label, one.text) for result in shown if result.kind == "perplexity" for one in result.headline()]
     if facts.metrics and facts.metrics.eval_loss is not None:
         rows.append(("held-out block loss, nats per token", f"{facts.metrics.eval_loss:.4f}"))
-    for name, found in _numbers(facts, "minimal_pairs").items():
-        title = pair_set_title(name, found)
-        pairs = sum(one["n"] for one in found["paradigms"].values())
-        ties = sum(one["ties"] for one in found["paradigms"].values())
-        rows.append(
-            (
-                f"minimal pairs {title}; protocol `{found['protocol']}`, {len(found['paradigms'])} paradigms, {pairs:,} pairs, {ties} ties",
-                f"{100 * found['accuracy']:.2f} %",
-            )
-        )
+    rows += [(one.label, one.text) for result in shown if result.kind != "perplexity" for one in result.headline()]
     if not rows:
         return f"Not evaluated yet: `babyllama evaluate {facts.paths.root.as_posix()}`."
     return "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
@@ -203,10 +159,6 @@ def _limits(facts: RunFacts) -> str:
         "A model of this size and text is made for research on language learning. It invents facts, repeats itself and "
         "carries the biases of its text; do not use it to inform or decide anything."
     )
-
-
-def _decimals(value: float | None, places: int) -> str:
-    return "not a number" if value is None else f"{value:.{places}f}"
 
 
 def _number(value: float | None) -> str | None:

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.artifacts import read_json
-from babyllama.reporting.plots import EVAL_COLOUR, GREY, TRAIN_COLOUR, new_figure, save_figure, short_count
-from babyllama.runs import RunPaths
+from babyllama.evaluation.results import Bars, Result, result_of
+from babyllama.reporting.plots import EVAL_COLOUR, GREY, TRAIN_COLOUR, new_figure, plain, save_figure
+from babyllama.runs import RunPaths, load_results, result_name
+from babyllama.text import short_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_comparison(comparison: Mapping[str, Any], folder: Path) -> list[Path]:
-    """A heat map by term and model for every set of minimal pairs in `comparison` (see `evaluation.comparison`)."""
+def draw_heat_maps(parts: Iterable[tuple[type[Result], str, Any]], folder: Path) -> list[Path]:
+    """A heat map for everything in a comparison (`compared_parts`) that has one."""
     drawn = []
-    for name, found in comparison.get("minimal_pairs", {}).items():
-        drawn.append(save_figure(heat_map(name, found), folder / f"{name}_comparison.png"))
+    for kind, key, compared in parts:
+        columns = kind.heat_map(key, compared)
+        if columns:
+            drawn.append(save_figure(heat_map(columns), folder / f"{result_name(key, 'comparison')}.png"))
     return drawn
 
 
-def heat_map(name: str, found: Mapping[str, Any]) -> Figure:
-    """Accuracy by linguistic term (rows) and model (columns), the mean over paradigms below; white is chance."""
-    models = found["models"]
-    terms = sorted(models[0]["terms"], key=lambda term: -models[0]["terms"][term])
-    rows = [[100 * model["terms"][term] for model in models] for term in terms]
-    rows.append([100 * model["accuracy"] for model in models])
-    labels = [term.replace("_", " ") for term in terms] + ["mean over paradigms"]
-    figure, axes = new_figure(4.2 + 0.95 * len(models), 1.6 + 0.34 * len(rows))
+def heat_map(columns: Sequence[Bars]) -> Figure:
+    """Groups (rows) by model (columns), the mean below; white is chance. A title's last line names the model."""
+    first = columns[0]
+    names = sorted(first.values, key=lambda name: -first.values[name])
+    rows = [[column.values[name] for column in columns] for name in names]
+    rows.append([column.mean[1] for column in columns])
+    labels = [plain(name) for name in names] + [first.mean[0]]
+    figure, axes = new_figure(4.2 + 0.95 * len(columns), 1.6 + 0.34 * len(rows))
     image = axes.imshow(rows, cmap="RdBu", vmin=0, vmax=100, aspect="auto")
-    axes.set_xticks(range(len(models)), [model["model"] for model in models], rotation=30, ha="right", fontsize=8)
+    models = [plain(column.title.rpartition("\n")[2]) for column in columns]
+    axes.set_xticks(range(len(models)), models, rotation=30, ha="right", fontsize=8)
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -42,66 +46,64 @@ def heat_map(name: str, found: Mapping[str, Any]) -> Figure:
         for x, value in enumerate(row):
             dark = abs(value - 50) > 33
             axes.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    figure.colorbar(image, ax=axes, label="accuracy, %", shrink=0.8)
-    axes.set_title(f"{name}, {found['n']:,} pairs, {found['protocol']}", loc="left", fontsize=10)
+    figure.colorbar(image, ax=axes, label=first.label, shrink=0.8)
+    axes.set_title(plain(first.title.rpartition("\n")[0]), loc="left", fontsize=10)
     return figure
 
 
 def draw_learning_curves(paths: RunPaths) -> list[Path]:
-    """Accuracy over words seen for every set of minimal pairs that at least two checkpoints of the run were scored on."""
+    """What at least two checkpoints of the run were evaluated on, over words seen."""
     drawn = []
     for name, points in learning_points(paths).items():
         if len(points) > 1:
-            drawn.append(save_figure(learning_curve(name, points), paths.plots / f"{name}_learning_curve.png"))
+            drawn.append(save_figure(learning_curve(points), paths.plots / f"{name}_learning_curve.png"))
     return drawn
 
 
-def learning_points(paths: RunPaths) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """Set of minimal pairs -> (words seen, results) of each evaluated checkpoint and of the final model, in order.
+def learning_points(paths: RunPaths) -> dict[str, list[tuple[int, Bars]]]:
+    """Name of a result -> (words seen, its bars) of each evaluated checkpoint and of the final model, in order.
 
-    Results under another protocol or of another number of pairs than most of the checkpoints' are left out: a curve
+    Results that do not measure the same as most of the checkpoints' (another protocol, other pairs) are left out: a curve
     holds one kind of number.
     """
-    found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for file in [
-        *sorted((paths.evaluation / "checkpoints").glob("*/*.json")),
-        *sorted(paths.evaluation.glob("*.json")),
-    ]:
-        value = read_json(file)
-        if isinstance(value, dict) and "paradigms" in value:
-            words = value.get("evaluated", {}).get("words_seen")
-            if words is not None:
-                found.setdefault(file.stem, []).append((int(words), value))
+    folders = [*sorted(paths.checkpoint_evaluation("x").parent.glob("*")), paths.evaluation]
+    found: dict[str, list[tuple[int, Result]]] = {}
+    for folder in folders:
+        for kept in load_results(folder):
+            result = result_of(kept, folder)
+            if result is not None and kept.words_seen is not None and result.bars() is not None:
+                found.setdefault(kept.name, []).append((kept.words_seen, result))
     curves = {}
     for name, points in found.items():
-        kinds = [(value["protocol"], value["n"]) for _, value in points]
+        kinds = [(result.same, result.items) for _, result in points]
         usual = max(kinds, key=kinds.count)
-        by_words = {words: value for (words, value), kind in zip(points, kinds, strict=True) if kind == usual}
-        curves[name] = sorted(by_words.items())
+        by_words = {words: result.bars() for (words, result), kind in zip(points, kinds, strict=True) if kind == usual}
+        curves[name] = sorted((words, bars) for words, bars in by_words.items() if bars is not None)
     return curves
 
 
-def learning_curve(name: str, points: Sequence[tuple[int, Mapping[str, Any]]]) -> Figure:
-    """Accuracy of each linguistic term over words seen (logarithmic), the mean over paradigms in bold."""
+def learning_curve(points: Sequence[tuple[int, Bars]]) -> Figure:
+    """Every group over words seen (logarithmic), the number that stands for all in bold."""
     from matplotlib import colormaps
 
     words = [seen for seen, _ in points]
-    terms = list(points[-1][1]["terms"])
-    colours = colormaps["tab20"].resampled(max(len(terms), 1))
+    last = points[-1][1]
+    colours = colormaps["tab20"].resampled(max(len(last.values), 1))
     figure, axes = new_figure(8.5, 4.6)
-    for number, term in enumerate(terms):
-        values = [100 * value["terms"].get(term, {"accuracy": math.nan})["accuracy"] for _, value in points]
-        axes.plot(words, values, color=colours(number), linewidth=1.1, label=term.replace("_", " "))
-    means = [100 * value["accuracy"] for _, value in points]
-    axes.plot(words, means, color="black", linewidth=2.4, marker="o", markersize=3.5, label="mean over paradigms")
-    axes.axhline(50, color=GREY, linestyle="--", linewidth=1)
+    for number, name in enumerate(last.values):
+        values = [bars.values.get(name, math.nan) for _, bars in points]
+        axes.plot(words, values, color=colours(number), linewidth=1.1, label=plain(name))
+    means = [bars.mean[1] for _, bars in points]
+    axes.plot(words, means, color="black", linewidth=2.4, marker="o", markersize=3.5, label=last.mean[0])
+    if last.chance is not None:
+        axes.axhline(last.chance, color=GREY, linestyle="--", linewidth=1)
     axes.set_xscale("log")
     shown = _spread(words)
     axes.set_xticks(shown, [short_count(seen) for seen in shown])
     axes.minorticks_off()
     axes.set_xlabel("words seen")
-    axes.set_ylabel("accuracy, %")
-    axes.set_title(f"{name}, {points[-1][1]['protocol']}, {points[-1][1]['n']:,} pairs", loc="left")
+    axes.set_ylabel(last.label)
+    axes.set_title(plain(last.title), loc="left")
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -137,7 +139,7 @@ def metrics_sheet(title: str, results: Mapping[str, Any]) -> Figure:
         axes.set_xlim(0, 100)
         axes.set_xlabel("accuracy, % (dashed: chance)")
         axes.text(1.04, 1.0, "\n".join(lines), va="top", family="monospace", fontsize=9, transform=axes.transAxes)
-    axes.set_title(title, loc="left")
+    axes.set_title(plain(title), loc="left")
     return figure
 
 

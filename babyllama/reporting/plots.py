@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama.artifacts import atomic_file
-from babyllama.evaluation.pair_results import pair_set_title
+from babyllama.evaluation.results import Bars, result_of
 from babyllama.runs import RunFacts, RunPaths, read_run
+from babyllama.text import short_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,15 +19,16 @@ TRAIN_COLOUR, EVAL_COLOUR, GREY = "#4c78a8", "#e4572e", "#888888"
 
 
 def draw_plots(paths: RunPaths) -> list[Path]:
-    """Draw the loss curve, and accuracy by phenomenon for every set of minimal pairs that was scored."""
+    """Draw the loss curve, and what was evaluated as bars."""
     facts = read_run(paths)
     drawn = []
     if facts.losses:
         drawn.append(save_figure(loss_curve(facts), paths.plots / "loss.png"))
-    for result in facts.results:
-        if result.kind == "minimal_pairs":
-            picture = accuracy_by_term(result.name, result.numbers)
-            drawn.append(save_figure(picture, paths.plots / f"{result.name}.png"))
+    for kept in facts.results:
+        result = result_of(kept, paths.evaluation)
+        bars = result.bars() if result is not None else None
+        if bars is not None:
+            drawn.append(save_figure(bar_chart(bars), paths.plots / f"{kept.name}.png"))
     return drawn
 
 
@@ -78,50 +80,36 @@ def loss_curve(facts: RunFacts) -> Figure:
         )
     axes.set_xlabel("tokens seen")
     axes.set_ylabel("block loss, nats per token")
-    axes.set_title(facts.name, loc="left")
+    axes.set_title(plain(facts.name), loc="left")
     axes.xaxis.set_major_formatter(lambda value, _: short_count(value))
     axes.grid(axis="y", alpha=0.25)
     axes.legend(frameon=False)
     return figure
 
 
-def accuracy_by_term(name: str, results: dict[str, Any]) -> Figure:
-    """Accuracy on minimal pairs for each linguistics term, chance marked."""
-    groups = results.get("terms") or results["paradigms"]
-    rows = sorted(((_fraction(value), key) for key, value in groups.items()), key=lambda row: row[0])
-    figure, axes = new_figure(7.5, 1.2 + 0.3 * len(rows))
-    axes.barh(
-        [key.replace("_", " ") for _, key in rows],
-        [100 * value for value, _ in rows],
-        color=TRAIN_COLOUR,
-        height=0.65,
-    )
-    axes.axvline(50, color=GREY, linestyle="--", linewidth=1)
-    axes.text(50.5, -0.9, "chance", color=GREY, fontsize=8, va="bottom")
-    for index, (value, _) in enumerate(rows):
-        axes.text(100 * value + 0.8, index, f"{100 * value:.1f}", va="center", fontsize=8)
-    axes.set_xlim(0, 105)
-    axes.set_xlabel("accuracy, %")
-    axes.set_title(
-        f"{pair_set_title(name, results)}: {100 * results['accuracy']:.1f} % ({results['protocol']})", loc="left"
-    )
+def bar_chart(bars: Bars) -> Figure:
+    """One bar for each value, the largest above, chance marked where there is any."""
+    rows = sorted(bars.values.items(), key=lambda row: row[1])
+    figure, axes = new_figure(7.5, max(2.4, 1.2 + 0.3 * len(rows)))
+    axes.barh([plain(name) for name, _ in rows], [value for _, value in rows], color=TRAIN_COLOUR, height=0.65)
+    if bars.chance is not None:
+        axes.axvline(bars.chance, color=GREY, linestyle="--", linewidth=1)
+        axes.text(bars.chance + 0.5, -0.9, "chance", color=GREY, fontsize=8, va="bottom")
+        axes.set_xlim(0, 105)
+    for index, (_, value) in enumerate(rows):
+        place = {"xytext": (3, 0), "textcoords": "offset points"}
+        axes.annotate(f"{value:.1f}", (value, index), **place, va="center", fontsize=8)
+    axes.set_xlabel(plain(bars.label))
+    axes.set_title(plain(bars.title), loc="left")
     return figure
 
 
-def _fraction(value: Any) -> float:
-    return float(value["accuracy"] if isinstance(value, dict) else value)
+def plain(text: str) -> str:
+    """`text` for a picture: matplotlib would take what stands between two dollars for a formula."""
+    return text.replace("$", r"\$")
 
 
 def _column(rows: list[dict[str, float | None]], name: str) -> tuple[list[float], list[float]]:
     """(tokens seen, values) of the rows that have a value."""
     found = [(row["tokens_seen"], row[name]) for row in rows if row.get(name) is not None]
     return [x for x, _ in found if x is not None], [y for _, y in found if y is not None]
-
-
-def short_count(value: float) -> str:
-    """A large number for an axis, to three digits: 2.5M."""
-    value = float(f"{value:.3g}")
-    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"

@@ -6,7 +6,7 @@ from babyllama.runs.metrics import TrainingMetrics
 from babyllama.runs.owner import Ownership, owned
 from babyllama.runs.paths import RunPaths
 from babyllama.runs.record import Decisions, RunRecord
-from babyllama.runs.results import StoredResult, load_results, save_result
+from babyllama.runs.results import StoredResult, load_results, result_name, save_result
 from babyllama.runs.run import Run, check_folder, differences, is_finished_with, run_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "locate_model",
     "owned",
     "read_run",
+    "result_name",
     "run_of",
     "save_result",
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from babyllama.artifacts import atomic_file, damaged_file, file_facts, package_versions, read_object, read_sealed
+from babyllama.artifacts import atomic_file, damaged_file, file_facts, package_versions, read_json, read_sealed
 from babyllama.artifacts.files import write_sealed
 from babyllama.errors import DamagedFileError
 
@@ -82,9 +82,10 @@ def save_result(folder: Path, result: StoredResult, beside: Mapping[str, Iterabl
 def load_result(path: Path) -> StoredResult | None:
     """The result in `path`; None when no evaluation wrote that file, `DamagedFileError` when it is not as it was written."""
     try:
-        if not {"task", "kind", "seal"} <= set(read_object(path)):
-            return None
+        found = read_json(path)
     except FileNotFoundError:
+        return None
+    if not isinstance(found, dict) or not {"task", "kind", "seal"} <= set(found):
         return None
     value = read_sealed(path)
     if not all(isinstance(value.get(key), dict) for key in _OWN[2:]):

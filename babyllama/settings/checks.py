@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from babyllama.config.amounts import parse_amount
 from babyllama.config.sections import Config
-from babyllama.config.tables import CLEANERS, FAMILIES
+from babyllama.config.tables import CLEANERS, FAMILIES, PROTOCOLS, TASKS
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
@@ -138,14 +138,25 @@ def _something_to_predict(config: Config) -> Iterator[Finding]:
         yield "data.seq_length", "must be at least 2: each token is predicted from the ones before it"
 
 
-@_on("data.eval_path", "evaluation.tasks", "training.keep_best")
+@_on("data.eval_path", "evaluation.tasks", "evaluation.curve_tasks", "training.keep_best")
 def _held_out_text(config: Config) -> Iterator[Finding]:
     if config.data.eval_path is not None:
         return
-    if "perplexity" in config.evaluation.tasks:
-        yield "evaluation.tasks", "perplexity needs data.eval_path, the text it is measured on"
+    for key in ("tasks", "curve_tasks"):
+        if {"perplexity", "surprisal"} & set(getattr(config.evaluation, key)):
+            yield f"evaluation.{key}", "perplexity and surprisal need data.eval_path, the text it is measured on"
     if config.training.keep_best:
         yield "training.keep_best", "needs held-out text to tell which model is best: set data.eval_path"
+
+
+@_on("evaluation.tasks", "evaluation.curve_tasks", "evaluation.protocol")
+def _known_tasks_and_protocol(config: Config) -> Iterator[Finding]:
+    for key in ("tasks", "curve_tasks"):
+        for task in getattr(config.evaluation, key):
+            if task not in TASKS:
+                yield f"evaluation.{key}", f"unknown task {task!r}; {suggestion(task, TASKS)}"
+    if config.evaluation.protocol not in PROTOCOLS:
+        yield "evaluation.protocol", f"unknown protocol; {suggestion(config.evaluation.protocol, PROTOCOLS)}"
 
 
 @_on("mixing.sources", "mixing.dev_sources")

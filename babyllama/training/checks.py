@@ -10,7 +10,7 @@ from babyllama.processes import process_count
 from babyllama.training import micro_batch
 from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.data.batches import Blocks
-from babyllama.training.hooks.curve import curve_pairs
+from babyllama.training.hooks.curve import curve_task
 from babyllama.training.hooks.trackers import tracker_names
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume
@@ -51,7 +51,7 @@ def check_training(
     else:
         batch_plan(config, num_blocks=len(train_dataset), devices=process_count())
     tracker_names(config)
-    if training.blimp_every_words is not None:
-        curve_pairs(config)
+    for name in config.curves:
+        curve_task(config, name).data(None)
     if resume is not None and resume != "newest":
         checkpoints.step_of(checkpoints.checked(Path(resume)))

@@ -26,7 +26,7 @@ from babyllama.training.data.batch_plan import BatchPlan, batch_plan
 from babyllama.training.data.batches import Blocks
 from babyllama.training.hooks.base import Hook
 from babyllama.training.hooks.best import BestModel
-from babyllama.training.hooks.curve import CURVE_COLUMNS, MinimalPairCurve
+from babyllama.training.hooks.curve import TaskCurve, curve_columns, curve_task
 from babyllama.training.hooks.display import Display
 from babyllama.training.hooks.guard import LossGuard
 from babyllama.training.hooks.interruption import Interruption, TrainingInterrupted
@@ -259,10 +259,12 @@ def _hooks(session: Session, checkpoint: Path | None) -> list[Hook]:
         hooks.append(WordCheckpoints())
     if training.keep_best:
         hooks.append(BestModel())
-    if training.blimp_every_words is not None:
-        step = None if checkpoint is None else checkpoints.step_of(checkpoint)
-        file = RowsFile(session.paths.curve("blimp"), CURVE_COLUMNS, resume_step=step) if session.is_main else None
-        hooks.append(MinimalPairCurve(config, training.blimp_every_words, file))
+    step = None if checkpoint is None else checkpoints.step_of(checkpoint)
+    for name, words in config.curves.items():
+        task = curve_task(config, name)
+        path = session.paths.curve(name)
+        file = RowsFile(path, curve_columns(task), resume_step=step) if session.is_main else None
+        hooks.append(TaskCurve(config, task, words, file))
     return hooks
 
 

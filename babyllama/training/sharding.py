@@ -17,7 +17,7 @@ def refuse_untested_sharding(config: Config) -> None:
         "optimization.ema_decay": config.optimization.ema_decay is not None,
         "training.word_checkpoints": config.training.word_checkpoints,
         "training.keep_best": config.training.keep_best,
-        "training.blimp_every_words": config.training.blimp_every_words is not None,
+        "evaluation.curve_tasks": bool(config.curves),
         "training.batch_size=auto": config.training.batch_size == "auto",
     }
     used = [key for key, on in keys.items() if on]

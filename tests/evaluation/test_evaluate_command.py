@@ -98,7 +98,9 @@ def test_another_protocol_is_another_result(world: Path) -> None:
     assert main([*arguments, "--protocol", "minicons"]) == 0
     assert (kept / "blimp_synthetic.json").read_text() == before
     assert json.loads((kept / "blimp_synthetic_minicons.json").read_text())["protocol"] == "minicons"
-    assert "minimal pairs blimp_synthetic; protocol `minicons`" in (world / "models" / "A" / "modelcard.md").read_text()
+    assert (
+        "minimal pairs blimp\\_synthetic; protocol `minicons`" in (world / "models" / "A" / "modelcard.md").read_text()
+    )
 
 
 def test_another_text_is_another_result(world: Path) -> None:
@@ -137,8 +139,107 @@ def test_a_part_of_the_pairs_says_so(world: Path, capsys: pytest.CaptureFixture[
     assert main([*arguments, "--pairs-per-paradigm", "1"]) == 0
     part = json.loads(capsys.readouterr().out)["results"]["blimp_synthetic"]
     assert (part["subset"], part["n"], part["set_size"]) == (True, 3, 7)
-    card = (world / "models" / "A" / "modelcard.md").read_text()
-    assert "minimal pairs blimp_synthetic, 3 of 7 pairs; protocol `lm-eval`" in card
+
+
+def test_a_part_is_a_result_of_its_own(world: Path) -> None:
+    """The card, and what the Hub shows, hold the full set where there is one."""
+    arguments = ["evaluate", "models/A", "--tasks", "blimp", "--quiet", "--device", "cpu"]
+    run = world / "models" / "A"
+    assert main([*arguments, "--pairs-per-paradigm", "1"]) == 0
+    assert "blimp\\_synthetic, 3 of 7 pairs" in (run / "modelcard.md").read_text()
+    assert main(arguments) == 0
+    full, picture = (run / "evaluation" / "blimp_synthetic.json").read_text(), run / "plots" / "blimp_synthetic.png"
+    drawn = picture.read_bytes()
+    assert main([*arguments, "--pairs-per-paradigm", "2", "--overwrite"]) == 0
+    assert (run / "evaluation" / "blimp_synthetic.json").read_text() == full
+    assert (run / "evaluation" / "blimp_synthetic_2_per_paradigm.json").is_file()
+    assert picture.read_bytes() == drawn
+    card = (run / "modelcard.md").read_text()
+    assert "3 of 7" not in card
+    assert "6 of 7" not in card
+    assert "minimal pairs blimp\\_synthetic; protocol `lm-eval`" in card
+
+
+def test_an_evaluation_is_up_to_date_when_model_data_and_settings_are(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "models/A", "--device", "cpu"]
+    assert main(arguments) == 0
+    first = capsys.readouterr()
+    assert main(arguments) == 0
+    second = capsys.readouterr()
+    assert "perplexity: up to date, reused" in second.err
+    assert "blimp_synthetic: up to date, reused" in second.err
+    assert second.out == first.out, "a result that is read is shown as one that was measured"
+    (world / "dev.txt").write_text(TEXT[0])
+    assert main([*arguments, "--dtype", "fp32"]) == 0
+    third = capsys.readouterr().err
+    assert "perplexity: measured again (changed input: text)" in third
+    assert "blimp_synthetic: measured again (changed setting: dtype)" in third
+    assert main([*arguments, "--dtype", "fp32", "--overwrite"]) == 0
+    assert "up to date" not in capsys.readouterr().err
+
+
+def test_a_run_is_evaluated_the_same_from_any_folder(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "elsewhere").mkdir()
+    (world / "elsewhere" / "dev.txt").write_text("Something else.")
+    assert main(["evaluate", "models/A", "--tasks", "perplexity", "--json", "--device", "cpu"]) == 0
+    here = json.loads(capsys.readouterr().out)
+    monkeypatch.chdir(world / "elsewhere")
+    assert main(["evaluate", "../models/A", "--tasks", "perplexity", "--json", "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == here
+    assert "up to date" in printed.err
+
+
+def test_other_files_in_the_folder_are_no_results(world: Path) -> None:
+    kept = world / "models" / "A" / "evaluation"
+    kept.mkdir()
+    (kept / "blimp_synthetic.json").write_text('{"accuracy": 1.0}')
+    (kept / "mine.json").write_text("[1, 2]")
+    assert main(["evaluate", "models/A", "--quiet", "--device", "cpu"]) == 0
+    assert json.loads((kept / "blimp_synthetic.json").read_text())["protocol"] == "lm-eval"
+    assert (kept / "mine.json").read_text() == "[1, 2]"
+
+
+def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from babyllama.config.tables import TASKS
+
+    assert main(["evaluate", "--list-tasks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(TASKS)
+    assert all(len(line) <= 80 for line in lines if not line.startswith(("perplexity", "surprisal")))
+
+
+def test_every_task_leaves_its_result(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from babyllama.config.tables import TASKS
+
+    assert main(["evaluate", "models/A", "--tasks", ",".join(TASKS), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "mean surprisal" in printed
+    kept = world / "models" / "A" / "evaluation"
+    rows = list(csv.DictReader((kept / "surprisal.csv").open()))
+    assert [row["word"] for row in rows] == " ".join(TEXT).split()
+    assert "surprisal of a word on dev.txt, bits" in (world / "models" / "A" / "modelcard.md").read_text()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_narrow_terminals_tear_nothing(
+    world: Path, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every number stands whole beside its name; nothing is wider than the window."""
+    from babyllama import console
+
+    monkeypatch.setattr(console, "PIPE_WIDTH", width)
+    save_run(world / "models" / "B", "GPT2", eval_path="dev.txt", seed=2)
+    for models in (["models/A"], ["models/A", "models/B"]):
+        assert main(["evaluate", *models, "--device", "cpu", "--paradigms"]) == 0
+        printed = capsys.readouterr().out
+        assert max(map(len, printed.splitlines())) <= width
+        assert re.search(r"\d+\.\d-\d+\.\d", printed)
+        assert not re.search(r"\d-$|\d\.$", printed, re.MULTILINE)
 
 
 def test_help_names_commands_that_exist(capsys: pytest.CaptureFixture[str], repository: Path) -> None:
@@ -197,14 +298,18 @@ def test_what_is_not_there_is_skipped_by_default_and_an_error_when_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["models/A", "--tasks", "blimb"], "unknown task 'blimb'; there are perplexity, blimp, generation"),
-        (["models/A", "--protocol", "lmeval"], "Did you mean lm-eval?"),
+        (["models/A", "--tasks", "blimb"], "unknown task 'blimb'; did you mean 'blimp'?"),
+        (["models/A", "--protocol", "lmeval"], "did you mean 'lm-eval'?"),
         (["models/A", "--tasks", "blimp", "--blimp-data", "models"], "holds no minimal-pair files"),
-        (["models/A", "--tasks", "blimp", "--pairs-per-paradigm", "0"], "at least 1 pair"),
+        (
+            ["models/A", "--tasks", "blimp", "--pairs-per-paradigm", "0"],
+            "--pairs-per-paradigm 0: must be greater than 0",
+        ),
         (["models/none"], "no model at models/none"),
         (["data"], "data holds no model"),
         (["models/A", "--eval-text", "nowhere.txt"], "nowhere.txt"),
         (["models/A", "--stride", "1000"], "--stride 1000"),
+        ([], "no MODEL is named"),
     ],
 )
 def test_mistakes_are_one_clear_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from babyllama.artifacts import Manifest
 from babyllama.cli import main
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import read_pairs, score_minimal_pairs
-from babyllama.evaluation.comparison import compare, compare_minimal_pairs
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
-from babyllama.evaluation.pairs import BLIMP_PARADIGMS, MinimalPair, default_pair_folder, is_whole_blimp
+from babyllama.evaluation.pairs import BLIMP_PARADIGMS, MinimalPair, PairSet, default_pair_folder, is_whole_blimp
+from babyllama.evaluation.runner import compare
+from babyllama.evaluation.tasks.minimal_pairs import MinimalPairsResult
 
 pytestmark = pytest.mark.unit
 
@@ -36,13 +38,12 @@ def test_real_blimp_files_are_recognised(shared_data: Path) -> None:
 def test_missing_paradigms_are_named(tmp_path: Path) -> None:
     pairs = [("wh_island", "Who slept?", "Who did slept?"), ("causative", "She ran.", "She run.")]
     loaded = load(save_model(tmp_path / "model"))
-    lines: list[str] = []
-    found = score_minimal_pairs(loaded, write_pairs(tmp_path / "some", pairs), note=lines.append)
+    found = score_minimal_pairs(loaded, write_pairs(tmp_path / "some", pairs))
     assert found.name == "blimp"
     assert found.of == "2 of 67 paradigms"
-    assert len(found.missing) == 65
+    assert len(found.pair_set.missing) == 65
     assert "adjunct_island" in found.to_json()["missing_paradigms"]
-    assert any("65 of BLiMP's 67 paradigms are missing (anaphor_gender_agreement" in line for line in lines)
+    assert any("65 of BLiMP's 67 paradigms are missing (anaphor_gender_agreement" in line for line in found.notes())
 
 
 def test_synthetic_and_custom_pairs_never_pass_for_blimp(tmp_path: Path) -> None:
@@ -145,7 +146,11 @@ def made_up(
         correct=np.array(correct),
         ties=np.zeros(6, dtype=bool),
     )
-    return MinimalPairResults("set", model, "lm-eval", pairs, scores, [])
+    return MinimalPairResults(PairSet("set", pairs, [], "set"), model, "lm-eval", scores)
+
+
+def compare_pairs(measured: list[MinimalPairResults]) -> dict[str, Any]:
+    return MinimalPairsResult.compare([one.model for one in measured], [MinimalPairsResult.of(one) for one in measured])
 
 
 def test_averages() -> None:
@@ -183,21 +188,20 @@ def test_csv_and_predictions() -> None:
 def test_bf16_with_near_ties_again_decides_as_fp32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
-    from babyllama.evaluation import minimal_pairs
+    from babyllama.evaluation import pair_scoring
 
     loaded = load(save_model(tmp_path / "model", family))
     pairs = [(f"p{n % 3}", f"{good} {n}", f"{bad} {n}") for n in range(8) for _, good, bad in PAIRS]
     folder = write_pairs(tmp_path / "pairs", pairs)
     exact = score_minimal_pairs(loaded, folder, dtype="fp32")
     assert exact.scoring["dtype"] == "fp32"
-    monkeypatch.setattr(minimal_pairs, "has_fast_bf16", lambda device: True)
-    monkeypatch.setattr(minimal_pairs, "RESCORE_SAMPLE", 10)
-    monkeypatch.setattr(minimal_pairs, "RESCORE_FACTOR", 20.0)  # so that some of these few pairs lie near a tie
-    lines: list[str] = []
-    fast = score_minimal_pairs(loaded, folder, note=lines.append)
+    monkeypatch.setattr(pair_scoring, "has_fast_bf16", lambda device: True)
+    monkeypatch.setattr(pair_scoring, "RESCORE_SAMPLE", 10)
+    monkeypatch.setattr(pair_scoring, "RESCORE_FACTOR", 20.0)  # so that some of these few pairs lie near a tie
+    fast = score_minimal_pairs(loaded, folder)
     assert 0 < fast.scoring["rescored_share"] < 1
     assert list(fast.scores.correct) == list(exact.scores.correct)
-    assert any("again in fp32" in line and "estimated" in line for line in lines)
+    assert any("again in fp32" in line and "estimated" in line for line in fast.notes())
     margins = np.abs(exact.scores.good - exact.scores.bad)
     near = margins < fast.scoring["rescore_margin"] / 3
     np.testing.assert_allclose(fast.scores.good[near], exact.scores.good[near], atol=1e-4)
@@ -242,7 +246,7 @@ def test_the_metric_of_masked_models_is_chosen_on_the_command_line(tmp_path: Pat
 def test_comparison_of_two_models() -> None:
     first = made_up([True, True, True, True, True, True], model="one")
     second = made_up([False, False, False, False, True, True], model="two")
-    found = compare_minimal_pairs([first, second])
+    found = compare_pairs([first, second])
     (test,) = found["tests"]
     assert test["overall"] == {"only_first": 4, "only_second": 0, "p": 0.125}
     assert test["paradigms"]["a"]["p"] == 0.125
@@ -252,18 +256,19 @@ def test_comparison_of_two_models() -> None:
         "difference": 0.0, "only_first": 0, "only_second": 0, "p": 1.0, "p_corrected": 1.0, "supported": None,
     }  # fmt: skip
     assert [model["accuracy"] for model in found["models"]] == [1.0, 0.5]
-    assert compare(["one", "two"], [{"set": first}, {"set": second}])["minimal_pairs"]["set"] == found
+    results = [[MinimalPairsResult.of(first)], [MinimalPairsResult.of(second)]]
+    assert compare(["one", "two"], results)["minimal_pairs"]["set"] == found
 
 
 def test_models_scored_differently_do_not_compare() -> None:
     first, second = made_up([True] * 6), made_up([True] * 6)
     second.protocol = "minicons"
     with pytest.raises(EvaluationError, match="not comparable"):
-        compare_minimal_pairs([first, second])
+        compare_pairs([first, second])
     third = made_up([True] * 6)
-    third.pairs = third.pairs[::-1]
+    third.pair_set = replace(third.pair_set, pairs=third.pairs[::-1])
     with pytest.raises(EvaluationError, match="different pairs"):
-        compare_minimal_pairs([first, third])
+        compare_pairs([first, third])
 
 
 def test_progress_ends_with_everything_done(tmp_path: Path) -> None:

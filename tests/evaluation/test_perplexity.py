@@ -16,7 +16,7 @@ from babyllama.artifacts import fingerprint_files
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation import perplexity
 from babyllama.evaluation.perplexity import perplexity_by_domain
-from babyllama.evaluation.runner import evaluate_perplexity
+from babyllama.evaluation.tasks import build_tasks
 
 pytestmark = pytest.mark.unit
 
@@ -60,6 +60,12 @@ def test_one_token_of_probability_one_half_is_one_bit(tmp_path: Path) -> None:
     found = perplexity(loaded, DOCUMENTS)
     assert found.perplexity == pytest.approx(330, rel=1e-5)
     assert found.bits_per_byte == pytest.approx(math.log2(330) * found.tokens / found.bytes, rel=1e-5)
+
+
+def measured(loaded: Any, text: Path | None = None) -> Any:
+    """What the task `perplexity` gives."""
+    (task,) = build_tasks(["perplexity"], {"eval_text": text})
+    return task.score(loaded, task.data(loaded.place))
 
 
 def test_the_order_and_grouping_of_documents_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,10 +129,9 @@ def test_tokenizer_without_marks(tmp_path: Path) -> None:
     """The first token of a document has no context, is not scored, and is said to be left out."""
     run = save_run(tmp_path / "run", tokenizer=make_tokenizer(bos=None, eos=None))
     (tmp_path / "text.txt").write_text("The cat.\n<|endoftext|>\nA dog.\n")
-    lines: list[str] = []
-    found = evaluate_perplexity(load(run), tmp_path / "text.txt", say=lines.append)
-    assert found.unscored_tokens == found.documents == 2
-    assert any("first token of each of 2 documents" in line for line in lines)
+    found = measured(load(run), tmp_path / "text.txt")
+    assert found.numbers["unscored_tokens"] == found.numbers["documents"] == 2
+    assert any("first token of each of 2 documents" in line for line in found.notes())
 
 
 def test_tokenizer_whose_marks_are_its_own_business(tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_text_of_the_run(tmp_path: Path) -> None:
     (text / "b.dev").write_text(f"{TEXT[2]}\n")
     run = save_run(tmp_path / "run", eval_path=str(text))
     np.save(run / "token_counts.npy", np.ones(330, dtype=np.int64))
-    found = evaluate_perplexity(load(run))
+    found = measured(load(run)).measured
     assert found.documents == 3
     assert set(found.domains) == {"a.dev", "b.dev"}
     assert found.unigram_perplexity == pytest.approx((2 * 327 + 3) / 2), "uniform but for the marks"
@@ -159,14 +164,14 @@ def test_text_of_the_run(tmp_path: Path) -> None:
 
 def test_no_text_to_be_found(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no run of ours\. Name a file or folder with --eval-text"):
-        evaluate_perplexity(load(save_model(tmp_path / "model")))
+        measured(load(save_model(tmp_path / "model")))
     with pytest.raises(DataError, match=r"trained without data\.eval_path"):
-        evaluate_perplexity(load(save_run(tmp_path / "run")))
+        measured(load(save_run(tmp_path / "run")))
     with pytest.raises(DataError, match="is not there"):
-        evaluate_perplexity(load(save_run(tmp_path / "moved", eval_path="nowhere/dev")))
+        measured(load(save_run(tmp_path / "moved", eval_path="nowhere/dev")))
     (tmp_path / "empty.txt").write_text("\n\n")
     with pytest.raises(DataError, match="empty"):
-        evaluate_perplexity(load(tmp_path / "model"), tmp_path / "empty.txt")
+        measured(load(tmp_path / "model"), tmp_path / "empty.txt")
 
 
 def test_masked_models_have_none(tmp_path: Path) -> None:

@@ -25,14 +25,15 @@ def paths(tmp_path: Path) -> RunPaths:
 
 
 def write_run(root: Path, **sections: Any) -> None:
-    model = {"type": "Llama", "name": "tiny", "hidden_size": 32, "n_layer": 2, "n_head": 4}
+    model = {"type": "Llama", "name": sections.pop("model_name", "tiny"), "hidden_size": 32, "n_layer": 2, "n_head": 4}
     values = {"model": model, "data": {"train_path": "./data/mine", "eval_path": "./data/dev"}, **sections}
     (root / "training_config.yaml").write_text(yaml.safe_dump(values))
 
 
 def keep(paths: RunPaths, name: str, numbers: dict[str, Any]) -> None:
     kind = "minimal_pairs" if "paradigms" in numbers else "perplexity"
-    save_result(paths.evaluation, StoredResult(name, name, kind, numbers, inputs={}, settings={}), {})
+    task = "blimp" if kind == "minimal_pairs" else kind
+    save_result(paths.evaluation, StoredResult(name, task, kind, numbers, inputs={}, settings={}), {})
 
 
 def pairs(protocol: str, n: int, **more: Any) -> dict[str, Any]:
@@ -57,6 +58,25 @@ def test_only_all_of_blimp_is_published_as_blimp(paths: RunPaths) -> None:
     text = paths.card.read_text()
     assert "| minimal pairs BLiMP, 33,500 of 67,000 pairs; protocol `lm-eval`, 67 paradigms, 33,500 pairs" in text
     assert "| minimal pairs BLiMP; protocol `minicons`, 67 paradigms, 67,000 pairs" in text
+
+
+def test_of_the_parts_of_a_set_the_card_states_the_fullest(paths: RunPaths) -> None:
+    keep(paths, "blimp_10_per_paradigm", pairs("lm-eval", 10, set="blimp", subset=True))
+    keep(paths, "blimp_20_per_paradigm", pairs("lm-eval", 20, set="blimp", subset=True))
+    assert {name for _, name, _ in published(paths)} == {"BLiMP, 1,340 of 67,000 pairs"}
+    keep(paths, "blimp", pairs("lm-eval", 1000, set="blimp", subset=False))
+    assert {name for _, name, _ in published(paths)} == {"BLiMP"}
+
+
+def test_names_are_shown_as_they_are(paths: RunPaths) -> None:
+    """Names that are markup to Markdown, HTML or YAML stay names."""
+    write_run(paths.root, data={"train_path": "./a|b", "eval_path": None}, model_name="*x* <b>")
+    keep(paths, "x", pairs("lm-eval", 1, set="<script>|*x*", subset=False))
+    text = write_card(paths)
+    assert "<script>" not in text.split("---")[2]
+    assert r"minimal pairs \<script\>\|\*x\*;" in text
+    assert r"# \*x\* \<b\>" in text
+    assert huggingface_hub.ModelCard.load(paths.card).data.model_name == "*x* <b>"
 
 
 def test_a_perplexity_is_of_the_text_it_was_measured_on(paths: RunPaths) -> None:

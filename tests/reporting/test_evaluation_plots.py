@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,47 +9,55 @@ from typing import Any
 import pytest
 from evaluation_world import save_run, write_pairs
 
-from babyllama.artifacts import write_json
+from babyllama.evaluation.tasks.minimal_pairs import MinimalPairsResult
 from babyllama.reporting.evaluation_plots import (
-    draw_comparison,
+    draw_heat_maps,
     draw_learning_curves,
     heat_map,
     learning_curve,
     learning_points,
     metrics_sheet,
 )
-from babyllama.reporting.evaluation_tables import comparison_report, make_console
-from babyllama.reporting.plots import short_count
-from babyllama.runs import RunPaths
+from babyllama.runs import RunPaths, StoredResult, save_result
+from babyllama.text import short_count
 
 pytestmark = pytest.mark.unit
 
 
-def results(accuracy: float, words: int | None = None, protocol: str = "lm-eval") -> dict[str, Any]:
+def results(accuracy: float, protocol: str = "lm-eval") -> dict[str, Any]:
     row = {"accuracy": accuracy, "n": 10, "ties": 0}
     value: dict[str, Any] = {"protocol": protocol, "accuracy": accuracy, "n": 20, "paradigms": {"a": row, "b": row}}
-    return value | {"terms": {"t1": row, "t2": row}, "evaluated": {"words_seen": words}}
+    return value | {"terms": {"t1": row, "t2": row}, "set": "blimp", "subset": False}
 
 
-def comparison() -> dict[str, Any]:
-    models = [{"model": f"m{n}", "accuracy": 0.1 * n, "terms": {"t1": 0.1 * n, "t2": 0.5}} for n in (5, 9)]
-    return {"n": 20, "protocol": "lm-eval", "models": models}
+def keep(folder: Path, accuracy: float, words: int | None = None, protocol: str = "lm-eval") -> None:
+    facts = {"words_seen": words}
+    numbers = results(accuracy, protocol)
+    save_result(folder, StoredResult("blimp", "blimp", "minimal_pairs", numbers, {}, {}, evaluated=facts), {})
+
+
+def compared(*models: str) -> dict[str, Any]:
+    found = [
+        {"model": name, "accuracy": 0.1 * n, "interval": [0.4, 0.6], "terms": {"t1": 0.1 * n, "t2": 0.5}}
+        for n, name in zip((5, 9, 7), models, strict=False)
+    ]
+    return {"n": 20, "protocol": "lm-eval", "models": found, "tests": []}
 
 
 def test_heat_map_shows_every_number(tmp_path: Path) -> None:
-    figure = heat_map("set", comparison())
+    figure = heat_map(MinimalPairsResult.heat_map("set", compared("m5", "m$9$")))
     axes = figure.axes[0]
     shown = [text.get_text() for text in axes.texts]
     assert shown == ["50.0", "90.0", "50.0", "50.0", "50.0", "90.0"]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["m5", "m9"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["m5", r"m\$9\$"], "a dollar begins no formula"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["t1", "t2", "mean over paradigms"]
-    (picture,) = draw_comparison({"minimal_pairs": {"set": comparison()}}, tmp_path)
+    (picture,) = draw_heat_maps([(MinimalPairsResult, "set", compared("a", "b"))], tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_ticks_of_a_learning_curve_do_not_overlap() -> None:
     words = [239_891, 478_933, 718_033, 957_505, 1_196_080, 1_435_000, 1_673_850, 1_816_088]
-    axes = learning_curve("blimp", [(seen, results(0.5)) for seen in words]).axes[0]
+    axes = learning_curve([(seen, MinimalPairsResult(results(0.5)).bars()) for seen in words]).axes[0]
     shown = [label.get_text() for label in axes.get_xticklabels()]
     assert sorted(shown) == sorted(["240k", "479k", "718k", "958k", "1.2M", "1.44M", "1.82M"])
 
@@ -61,41 +68,32 @@ def test_short_counts_have_three_digits(value: int, text: str) -> None:
 
 
 def test_columns_of_one_run_are_named_by_checkpoint() -> None:
-    def columns(*models: str) -> str:
-        found = comparison() | {
-            "models": [{**comparison()["models"][0], "model": m, "interval": (0.4, 0.6)} for m in models]
-        }
-        stream = io.StringIO()
-        make_console(stream).print(comparison_report({"minimal_pairs": {"set": found | {"tests": []}}}))
-        return stream.getvalue().splitlines()[1]
+    def columns(*models: str) -> list[str]:
+        table, *_ = MinimalPairsResult.comparison_tables("set", compared(*models))
+        return list(table.columns)
 
-    assert columns("run/checkpoint-170", "run/chck_1M", "run").split() == ["step", "170", "chck_1M", "final"]
-    assert columns("run/checkpoint-170", "other").split() == ["run/checkpoint-170", "other"]
-    assert columns("run", "run").split() == ["run", "run"]
+    assert columns("run/checkpoint-170", "run/chck_1M", "run") == ["step 170", "chck_1M", "final"]
+    assert columns("run/checkpoint-170", "other") == ["run/checkpoint-170", "other"]
+    assert columns("run", "run") == ["run", "run"]
 
 
 def test_learning_curve_runs_over_words_seen(tmp_path: Path) -> None:
     paths = RunPaths(tmp_path)
     for name, accuracy, words in (("chck_2M", 0.6, 2_000_000), ("chck_1M", 0.5, 1_000_000)):
-        write_json(paths.evaluation / "checkpoints" / name / "blimp.json", results(accuracy, words))
-    write_json(paths.evaluation / "checkpoints" / "odd" / "blimp.json", results(0.9, 1_500_000, protocol="minicons"))
-    write_json(paths.evaluation / "checkpoints" / "unknown" / "blimp.json", results(0.9))
-    write_json(paths.evaluation / "blimp.json", results(0.7, 4_000_000))
-    write_json(paths.evaluation / "perplexity.json", {"perplexity": 3.0})
-    points = learning_points(paths)
-    assert [(words, value["accuracy"]) for words, value in points["blimp"]] == [
-        (1_000_000, 0.5),
-        (2_000_000, 0.6),
-        (4_000_000, 0.7),
-    ]
-    lines = {line.get_label(): line for line in learning_curve("blimp", points["blimp"]).axes[0].lines}
+        keep(paths.checkpoint_evaluation(name), accuracy, words)
+    keep(paths.checkpoint_evaluation("odd"), 0.9, 1_500_000, protocol="minicons")
+    keep(paths.checkpoint_evaluation("unknown"), 0.9)
+    keep(paths.evaluation, 0.7, 4_000_000)
+    points = learning_points(paths)["blimp"]
+    assert [(words, bars.mean[1]) for words, bars in points] == [(1_000_000, 50), (2_000_000, 60), (4_000_000, 70)]
+    lines = {line.get_label(): line for line in learning_curve(points).axes[0].lines}
     assert list(lines["mean over paradigms"].get_ydata()) == [50.0, 60.0, 70.0]
     assert {"t1", "t2"} <= set(lines)
     assert [path.name for path in draw_learning_curves(paths)] == ["blimp_learning_curve.png"]
 
 
 def test_one_checkpoint_makes_no_curve(tmp_path: Path) -> None:
-    write_json(tmp_path / "evaluation" / "checkpoints" / "chck_1M" / "blimp.json", results(0.5, 1_000_000))
+    keep(RunPaths(tmp_path).checkpoint_evaluation("chck_1M"), 0.5, 1_000_000)
     assert draw_learning_curves(RunPaths(tmp_path)) == []
 
 

@@ -119,6 +119,16 @@ def test_the_minimal_pair_curve_is_scored_by_words_seen(tmp_path: Path) -> None:
     del model
 
 
+def test_any_task_can_be_followed_while_a_run_trains(tmp_path: Path) -> None:
+    (tmp_path / "dev.txt").write_text("The cat is here.\n")
+    evaluation = {"curve_tasks": ["perplexity"], "curve_every_words": 400}
+    _, paths = tiny_run(tmp_path, data={"eval_path": str(tmp_path / "dev.txt")}, evaluation=evaluation)
+    curve = read_rows(paths.root / "perplexity_curve.csv")
+    assert len(curve) > 1
+    assert list(curve[0]) == ["step", "words_seen", "tokens_seen", "perplexity", "bits_per_byte"]
+    assert all(float(row["perplexity"]) > 1 for row in curve)
+
+
 def test_missing_pairs_are_found_out_before_training(tmp_path: Path) -> None:
     sections: dict[str, Any] = {"evaluation": {"blimp_data": str(tmp_path / "nowhere")}}
     with pytest.raises(DataError, match="nowhere"):

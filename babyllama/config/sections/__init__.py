@@ -49,3 +49,10 @@ class Config(Section):
     """Present: mix sources into `data.train_path` before training."""
     evaluation: EvaluationSection = EvaluationSection()
     """What is evaluated at the end of training."""
+
+    @property
+    def curves(self) -> dict[str, int]:
+        """Task measured while the run trains -> words between two measurements; `training.blimp_every_words` is the old spelling."""
+        curves = dict.fromkeys(self.evaluation.curve_tasks, self.evaluation.curve_every_words)
+        old = self.training.blimp_every_words
+        return curves if old is None else {**curves, "blimp": old}

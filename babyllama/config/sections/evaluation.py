@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from babyllama.config.types import Count, FilePath, Optional_, Section
+from babyllama.config.types import Count, FilePath, Optional_, Section, Text
 
 
 class EvaluationSection(Section):
     """What `train` evaluates when training has ended."""
 
-    tasks: list[Literal["perplexity", "blimp", "generation"]] = Field(default_factory=list)
-    """Evaluations run at the end of training; empty leaves them to `evaluate`."""
+    tasks: list[Text] = Field(default_factory=list)
+    """Evaluations run at the end of training (`babyllama evaluate --list-tasks` lists them); empty leaves them to `evaluate`."""
     blimp_data: Annotated[FilePath | None, Optional_] = None
     """Folder of minimal-pair files; null is data/blimp, else data/blimp_synthetic."""
-    protocol: Literal["lm-eval", "babylm-2024", "babylm-2025", "babylm-2026", "minicons"] = "lm-eval"
+    protocol: Text = "lm-eval"
     """Whose way of scoring minimal pairs (see docs/evaluation.md)."""
     pairs_per_paradigm: Annotated[Count | None, Optional_] = None
     """Score a seeded subset; null scores all pairs."""
+    curve_tasks: list[Text] = Field(default_factory=list)
+    """Evaluations measured while the run trains, each into `<task>_curve.csv`; minimal pairs on 20 of each paradigm."""
+    curve_every_words: Count = 1_000_000
+    """Words seen between two measurements of `curve_tasks`."""

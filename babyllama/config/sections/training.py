@@ -58,4 +58,4 @@ class TrainingSection(Section):
     keep_best: bool = False
     """Use the checkpoint with the lowest held-out loss as the final model."""
     blimp_every_words: Annotated[Count | None, Optional_] = None
-    """Score a small fixed set of minimal pairs each time this many words have been seen."""
+    """Old spelling of `evaluation.curve_tasks: [blimp]` with `evaluation.curve_every_words`."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from babyllama.artifacts import fingerprint_value
-from babyllama.evaluation.pairs.blimp import BLIMP_PAIRS_PER_PARADIGM, BLIMP_PARADIGMS
+from babyllama.evaluation.pairs.blimp import BLIMP_PAIRS_PER_PARADIGM, BLIMP_PARADIGMS, is_whole_blimp
 
 BLIMP_NAME = "blimp"
 SYNTHETIC_NAME = "blimp_synthetic"
@@ -46,6 +46,13 @@ class PairSet:
     def paradigms(self) -> list[str]:
         """UIDs in order of appearance."""
         return list(dict.fromkeys(pair.uid for pair in self.pairs))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether these are fewer than the whole set, or anything but BLiMP's 1,000 pairs of each paradigm."""
+        if self.name == BLIMP_NAME:
+            return not is_whole_blimp(pair.uid for pair in self.pairs)
+        return len(self.pairs) < self.size
 
     @cached_property
     def fingerprint(self) -> str:

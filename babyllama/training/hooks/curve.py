@@ -1,4 +1,4 @@
-"""A learning curve of grammar: a small fixed set of minimal pairs, scored every `training.blimp_every_words` words."""
+"""A learning curve of an evaluation task, measured every so many words while the run trains."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from babyllama import console
 from babyllama.config import Config
-from babyllama.evaluation import LoadedModel, read_pairs, score_minimal_pairs
-from babyllama.evaluation.pairs import PairSet, default_pair_folder
+from babyllama.evaluation import LoadedModel
+from babyllama.evaluation.tasks import Task, configured_tasks
 from babyllama.runs import ModelPlace
 from babyllama.runs.rows import RowsFile
 from babyllama.training.hooks.base import Hook
@@ -15,29 +15,38 @@ from babyllama.training.hooks.base import Hook
 if TYPE_CHECKING:
     from babyllama.training.trainer import LanguageModelTrainer
 
-CURVE_COLUMNS = ("step", "words_seen", "tokens_seen", "pairs", "accuracy")
-"""Columns of blimp_curve.csv."""
 PAIRS_PER_PARADIGM = 20
+"""Most minimal pairs of each paradigm that a curve is measured on."""
 
 
-def curve_pairs(config: Config) -> PairSet:
-    """The pairs of the curve; DataError where there are none."""
-    per_paradigm = min(config.evaluation.pairs_per_paradigm or PAIRS_PER_PARADIGM, PAIRS_PER_PARADIGM)
-    pairs = read_pairs(config.evaluation.blimp_data or default_pair_folder())
-    return pairs.subset(per_paradigm, config.training.seed)
+def curve_task(config: Config, name: str) -> Task:
+    """The task of a curve as the configuration sets it; of minimal pairs a small fixed part, in fp32."""
+    (task,) = configured_tasks(config, [name])
+    changes: dict[str, object] = {"dtype": "fp32"}
+    if "pairs_per_paradigm" in type(task.settings).model_fields:
+        changes["pairs_per_paradigm"] = min(
+            config.evaluation.pairs_per_paradigm or PAIRS_PER_PARADIGM, PAIRS_PER_PARADIGM
+        )
+    if "eval_text" in type(task.settings).model_fields:
+        changes["eval_text"] = config.data.eval_path
+    return type(task)(task.settings.model_copy(update=changes))
 
 
-class MinimalPairCurve(Hook):
-    """Scores in the first process and writes blimp_curve.csv; the others wait for it at their next exchange."""
+def curve_columns(task: Task) -> tuple[str, ...]:
+    """Columns of `<task>_curve.csv`."""
+    return ("step", "words_seen", "tokens_seen", *task.curve_columns)
 
-    def __init__(self, config: Config, every: int, file: RowsFile | None) -> None:
-        """Read the pairs; DataError where there are none, before training has begun."""
-        self.every, self.file = every, file
-        self.seed, self.protocol, self.name = config.training.seed, config.evaluation.protocol, config.model.name
-        self.pairs = curve_pairs(config)
+
+class TaskCurve(Hook):
+    """Measures in the first process and writes `<task>_curve.csv`; the others wait for it at their next exchange."""
+
+    def __init__(self, config: Config, task: Task, every: int, file: RowsFile | None) -> None:
+        """Read the data; DataError where there are none, before training has begun."""
+        self.task, self.every, self.file, self.name = task, every, file, config.model.name
+        self.data = task.data(None)
 
     def after_step(self, trainer: LanguageModelTrainer, step: int) -> None:
-        """Score when this step has passed a multiple of `every` words."""
+        """Measure when this step has passed a multiple of `every` words."""
         journal = trainer.journal
         words = journal.state.words_seen
         if (words - journal.step_words) // self.every == words // self.every or self.file is None:
@@ -47,16 +56,10 @@ class MinimalPairCurve(Hook):
         model.eval()
         with trainer.saver.shipped(model):
             loaded = LoadedModel(model, trainer.saver.tokenizer, ModelPlace(self.name), trainer.args.device)
-            results = score_minimal_pairs(loaded, self.pairs, protocol=self.protocol, seed=self.seed, dtype="fp32")
+            result = self.task.score(loaded, self.data)
         model.train()
-        row = {
-            "step": step,
-            "words_seen": words,
-            "tokens_seen": journal.state.tokens_seen,
-            "pairs": len(self.pairs.pairs),
-            "accuracy": float(results.accuracy),
-        }
-        self.file.append(row)
-        trainer.tell({"minimal_pairs_accuracy": row["accuracy"], "words_seen": words})
-        console.say(f"step {step}: {words:,} words seen, {row['accuracy']:.1%} of {row['pairs']:,} minimal pairs")
+        values = result.curve()
+        self.file.append({"step": step, "words_seen": words, "tokens_seen": journal.state.tokens_seen, **values})
+        trainer.tell({f"{result.kind}_{name}": value for name, value in values.items()} | {"words_seen": words})
+        console.say(f"step {step}: {words:,} words seen, {self.task.name}: {result.in_one_line()}")
         journal.clock.training(True)

@@ -14,12 +14,13 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from babyllama.config.tables import PROTOCOLS
 from babyllama.device import has_fast_bf16
 from babyllama.errors import ConfigError, EvaluationError
 from babyllama.evaluation.models import DTYPES, LoadedModel
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
 from babyllama.evaluation.pairs import MinimalPair, PairSet, read_pairs
-from babyllama.evaluation.protocols import Protocol, get_protocol
+from babyllama.evaluation.protocols import Protocol
 from babyllama.evaluation.scoring import CausalScorer, Progress
 from babyllama.evaluation.scoring.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.scoring.sequences import Encoded
@@ -56,17 +57,15 @@ def score_minimal_pairs(
     dtype: str = "auto",
     masked_metric: Metric = "original",
     progress: Progress | None = None,
-    note: Callable[[str], None] | None = None,
 ) -> MinimalPairResults:
     """Score every pair of `folder` (a folder, a file, a Hub name, or pairs already read) under `protocol`.
 
     `pairs_per_paradigm` takes a subset drawn with `seed`, which also draws the ties of protocols that draw
     them. `dtype` is "fp32", "bf16", or "auto": a bf16 pass where the hardware computes bf16, with every pair
-    near a tie scored again in fp32, else fp32. `note` receives one line on what a reader should know. Masked
-    models are scored by pseudo-log-likelihood on their own marks, `masked_metric` saying what is masked
-    ("original" or "within_word_l2r"); the protocol then settles reduction and ties.
+    near a tie scored again in fp32, else fp32. Masked models are scored by pseudo-log-likelihood on their own marks,
+    `masked_metric` saying what is masked ("original" or "within_word_l2r"); the protocol then settles reduction and ties.
     """
-    rules = get_protocol(protocol)
+    rules = PROTOCOLS.get(protocol)
     if dtype not in DTYPES:
         raise ConfigError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
     if pairs_per_paradigm is not None and pairs_per_paradigm < 1:
@@ -84,9 +83,9 @@ def score_minimal_pairs(
         facts["masked_metric"] = masked_metric
     facts["sentences_longer_than_context"] = _count_long(encoded, loaded.context_length)
     scores = _decide(rules, pair_set.pairs, scored, seed)
-    results = MinimalPairResults.build(
-        pair_set,
-        scores,
+    return MinimalPairResults(
+        pair_set=pair_set,
+        scores=scores,
         model=loaded.name,
         protocol=rules.name,
         ties_are_drawn=rules.ties == "random",
@@ -94,10 +93,6 @@ def score_minimal_pairs(
         scoring=facts,
         seed=seed,
     )
-    if note is not None:
-        for line in _notes(results):
-            note(line)
-    return results
 
 
 def _score_all(
@@ -124,12 +119,12 @@ def _score_all(
     largest = max((error for error in errors if not np.isnan(error)), default=0.0)
     threshold = RESCORE_FACTOR * largest
     near = [pair for pair in pairs if not abs(_margin(scored, pair)) > threshold]  # NaN counts as near
-    wanted = _sentences_of(near)
-    missing = [sentence for sentence in wanted if sentence not in precise.values]
+    near_sentences = set(_sentences_of(near))
+    missing = [sentence for sentence in encoded if sentence in near_sentences and sentence not in precise.values]
     again = _score_sentences(exact, rules, encoded, missing, None)
     # A pair is compared in one number format: both of its sentences move to fp32 or neither does.
     for source in (precise, again):
-        scored.values.update({s: v for s, v in source.values.items() if s in set(wanted)})
+        scored.values.update({s: v for s, v in source.values.items() if s in near_sentences})
     facts = {
         "dtype": "bf16, near ties again in fp32",
         "bf16_largest_error_estimate": float(largest),
@@ -151,10 +146,10 @@ def _in_bf16(loaded: LoadedModel) -> LoadedModel:
 def _score_sentences(
     scorer: Scorer, rules: Protocol, encoded: dict[str, Encoded], sentences: Any, progress: Progress | None
 ) -> _Scored:
-    wanted = list(sentences)
-    arrays = scorer.score([encoded[sentence] for sentence in wanted], progress)
+    asked = list(sentences)
+    arrays = scorer.score([encoded[sentence] for sentence in asked], progress)
     scored = _Scored()
-    for sentence, values in zip(wanted, arrays, strict=True):
+    for sentence, values in zip(asked, arrays, strict=True):
         total = float(values.sum(dtype=np.float64))
         scored.tokens[sentence] = len(values)
         if rules.reduction == "mean":
@@ -199,27 +194,3 @@ def _decide(rules: Protocol, pairs: Sequence[MinimalPair], scored: _Scored, seed
 
 def _count_long(encoded: dict[str, Encoded], context: int | None) -> int:
     return 0 if context is None else sum(len(sequence.inputs) > context for sequence in encoded.values())
-
-
-def _notes(results: MinimalPairResults) -> list[str]:
-    notes = []
-    if results.missing:
-        shown = ", ".join(results.missing[:5]) + (" ..." if len(results.missing) > 5 else "")
-        notes.append(
-            f"{len(results.missing)} of BLiMP's 67 paradigms are missing ({shown}): the average is over {results.of}"
-        )
-    if results.nan:
-        notes.append(
-            f"{results.nan} pairs have a score that is not a number: the model's weights or its number "
-            "format are broken"
-        )
-    long = results.scoring.get("sentences_longer_than_context", 0)
-    if long:
-        notes.append(f"{long} sentences are longer than the model's context and were read in overlapping windows")
-    if "rescored_share" in results.scoring:
-        share = results.scoring["rescored_share"]
-        margin = results.scoring["rescore_margin"]
-        notes.append(
-            f"scored in bf16; {share:.1%} of the pairs, those within an estimated {margin:.3g} of a tie, again in fp32"
-        )
-    return notes

@@ -104,6 +104,14 @@ MARKS = [
     "@",
     "@b",
     "Produced by ",
+    "Captioned by Grant Brown ",
+    "(I think)",
+    "(LAUGHS)",
+    "{\\and}",
+    "a Stefano",
+    "YES, STEFANO",
+    "GUIDE= ",
+    "a@b.c",
     "Proofreaders",
 ]
 noisy = st.lists(st.one_of(st.sampled_from(MARKS), st.text("abcXYZ 1é", max_size=5)), max_size=25).map("".join)

@@ -5,32 +5,10 @@ from __future__ import annotations
 import re
 
 from babyllama.corpus.cleaning.cleaner import Cleaner
-from babyllama.corpus.cleaning.common import EMPTY_LINES, INVISIBLE, LINKS, SPACING, WORDLESS_LINES
+from babyllama.corpus.cleaning.common import EMPTY_LINES, INVISIBLE, LINKS, SPACING, STRAY_COMMAS, WORDLESS_LINES
+from babyllama.corpus.cleaning.credits import CREDITS
 from babyllama.corpus.cleaning.rules import Rule
-
-_CREDIT = (
-    r"(?:[Ss]ubtitles?(?:d|[ -]?[Rr]ipped)?|[Ss]ubs|[Ss]ubtitling|[Cc]aptions?(?:ed|ing)?|[Ss]ync(?:ed|hro(?:nized)?)?"
-    r"|[Rr]e?-?[Ss]ync(?:ed)?|[Cc]orrect(?:ed|ions?)|[Tt]ranscript|[Rr]ipped|[Ee]ncoded|[Tt]ranslat(?:ed|ion))"
-)
-
-
-def _recased(match: re.Match[str]) -> str:
-    line = match[0]
-    words = [word for word in _WORD.findall(line) if len(word) > 1]
-    if len(words) < 2 or sum(map(len, words)) < 6 or not line.isupper():
-        return line
-    line = _FIRST_LETTER.sub(_upper, line.lower(), count=1)
-    return _PRONOUN_I.sub("I", _SENTENCE_START.sub(_upper, line))
-
-
-def _upper(match: re.Match[str]) -> str:
-    return match[0].upper()
-
-
-_WORD = re.compile(r"[^\W\d_]+")
-_FIRST_LETTER = re.compile(r"\A\W*[^\W\d_]")
-_SENTENCE_START = re.compile(r"[.!?…][\s\"'“”’)\]]+[^\W\d_]")
-_PRONOUN_I = re.compile(r"i(?<!\wi)(?![\w.])")
+from babyllama.corpus.cleaning.shouting import SHOUTING
 
 BROKEN_CHARACTERS = Rule(
     "broken characters",
@@ -60,37 +38,10 @@ TIMINGS = Rule(
 )
 FORMATS = Rule(
     "format codes",
-    r"`{\pos(192,220)}`, `<i>` and `<font ...>` go",
-    r"\{\\[^{}\n]*+\}|</?(?i:i|b|u|font)\b[^<>\n]*+>",
-    " ",
+    r"`{\pos(192,220)}`, `<i>` and `<font ...>` go; what stands in braces by mistake, as in `{\They said}`, stays",
+    r"\{\\(?:[^{}\s]*+|fn[^{}\n]*+)\}|\{\\([^{}\n]*+)\}|</?(?i:i|b|u|font)\b[^<>\n]*+>",
+    lambda match: f" {match[1] or ''} ",
     needs=("{", "<"),
-)
-_CREDITS = (
-    "`== sync, corrected by name == @name`, lines such as `Subtitles by name` and the credit before other text go"
-)
-CREDITS = (
-    Rule(
-        "subtitle credits",
-        _CREDITS,
-        rf"==(?<!===)=*+ ?{_CREDIT}[^=\n]{{0,60}} by [^=\n]{{1,60}}==++(?: @\w++)?",
-        " ",
-        needs=("==",),
-    ),
-    Rule(
-        "subtitle credits",
-        _CREDITS,
-        rf"\n\W{{0,5}}{_CREDIT}(?:,? (?:and )?{_CREDIT}){{0,3}} by:?(?: [^\s.?!]++){{1,3}}(?=\n)",
-        needs=(" by",),
-    ),
-    # In running text only the credit and one name are sure.
-    Rule(
-        "subtitle credits",
-        _CREDITS,
-        r"[SsC](?<!\w.)(?:(?<=S)ubtitles?(?:d| ripped)?|(?<=s)ubtitles ripped|(?<=S)ubs|(?<=C)aption(?:s|ed|ing)?|(?<=S)ync(?:ed)?)"
-        r" by:? (?!the |a )\S++",
-        " ",
-        needs=(" by",),
-    ),
 )
 MUSIC = Rule(
     "music marks",
@@ -115,28 +66,41 @@ INNER_TURNS = Rule(
     needs=(" - ", " ~ "),
     speech=True,
 )
+# Somebody speaks to somebody; in capitals only these pronouns tell, since `HE LAUGHS` describes.
+_SPEAKER = r"(?:I|you|we|me|my|your|our|us)(?:['’](?:m|re|ve|ll|d))?"
+_SPOKEN = re.compile(
+    rf"(?<![\w'])(?:{_SPEAKER}|(?i:\w+n['’]t|(?:it|that|he|she|there|what)['’]s|is|are|was|were|will))(?![\w'’])"
+    r"|\w ?\?\Z|\w \w.*!\Z|\A[\d ,.:]*\d[\d ,.:]*\Z"
+)
+_SHOUTED = re.compile(rf"(?<![\w'])(?i:{_SPEAKER})(?![\w'’])")
+_SOUND = re.compile(
+    r"\A *[#♪*]|(?<!\w)(?i:\w*music|theme|song|intro|tune|audio|voices?|singing|sings?|hum(?:s|ming)|play(?:s|ing|ed)?|speak(?:s|ing)"
+    r"|chant(?:s|ing)|\w*sound(?:s|ing)?)(?!\w)"
+)
+
+
+def _unless_spoken(match: re.Match[str]) -> str:
+    """A stage direction goes; somebody's words in brackets stay."""
+    inside = match[0].rstrip(":")[1:-1].strip()
+    spoken = _SHOUTED if inside.isupper() else _SPOKEN
+    return match[0] if spoken.search(inside) and not _SOUND.search(inside) else " "
+
+
 SOUNDS = Rule(
     "stage directions",
-    "`[SIGHS]`, `(laughing)`, `{BOTH ROARING}` go",
+    "`[SIGHS]`, `(laughing)`, `{BOTH ROARING}` go; what is spoken, such as `(I think)`, stays",
     r"\[[^\[\]\n]{0,100}\]:?|\([^()\n]{0,100}\):?|\{[^{}\n]{0,100}\}:?",
-    " ",
+    _unless_spoken,
     needs=("[", "(", "{"),
     speech=True,
 )
 SUBTITLE_LABELS = Rule(
     "speaker labels",
-    "`CLAIRE:` and `MRS. HALL:` at the start of a line or sentence go",
+    "`CLAIRE:`, `MRS. HALL:` and `GUIDE=` at the start of a line or sentence go",
     r"[A-Z](?:(?<=\n[A-Z])|(?<=[.!?\"-] [A-Z])|(?<=-[A-Z]))"
-    r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#]):(?=\s)",
-    needs=(":",),
+    r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#])[:=](?=\s)",
+    needs=(": ", ":\n", "= ", "=\n"),
     speech=True,
-)
-SHOUTING = Rule(
-    "shouting",
-    "a line in capitals (two words or more) gets sentence case; names in it lose their capital",
-    r"\n[^a-z\n]++(?=\n)",
-    _recased,
-    across_lines=True,
 )
 SUBTITLES = Cleaner(
     "subtitles",
@@ -151,11 +115,12 @@ SUBTITLES = Cleaner(
         *CREDITS,
         LINKS,
         INNER_TURNS,
-        MUSIC,
         SOUNDS,
+        MUSIC,
         SUBTITLE_LABELS,
         WORDLESS_LINES,
         *SPACING,
+        STRAY_COMMAS,
         EMPTY_LINES,
         SHOUTING,
     ),

@@ -105,6 +105,7 @@ GOLDEN = {
         ('Shown (1917) here. [I understand] (! ) [singing "Oh, my"]', "Shown (1917) here. [I understand]"),
         ("(# She's Lost Control) Go. Oh, (sighs).", "Go. Oh."),
         ("{\\an8}So when you think of me {\\and you think of} him", "So when you think of me and you think of him"),
+        ("Take turns? –You lead. – No, you.\n–Fine – or not.", "Take turns?\nYou lead.\nNo, you.\nFine – or not."),
         ("TOUR GUIDE= Now, stay.", "Now, stay."),
         ("He saw Stefano at the FBI.\nWE NEED YOU, STEFANO.", "He saw Stefano at the FBI.\nWe need you, Stefano."),
         (

@@ -61,9 +61,9 @@ TURNS = Rule(
 INNER_TURNS = Rule(
     "turns inside lines",
     "a turn that starts with a dash inside a line gets its own line",
-    r" [-~] (?<=[.!?\"] . )(?=\S)",
+    r" (?<=[.!?\"] )(?:[-~] |[–—] ?)(?=\S)",
     "\n",
-    needs=(" - ", " ~ "),
+    needs=(" - ", " ~ ", " –", " —"),
     speech=True,
 )
 # Somebody speaks to somebody; in capitals only these pronouns tell, since `HE LAUGHS` describes.

@@ -86,3 +86,11 @@ def markdown(name: str) -> str:
     """`name` for a line of Markdown: shown as it is, never as markup, HTML or a new cell."""
     escaped = re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", one_line(name))
     return escaped.replace("&", "&amp;")
+
+
+def code(name: str) -> str:
+    """`name` as code in a line or a table of Markdown, whatever it holds."""
+    shown = one_line(name).replace("|", "\\|")
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if len(fence) > 1 or not shown.strip() else ""
+    return f"{fence}{space}{shown}{space}{fence}"

@@ -37,3 +37,10 @@ def test_a_cell_is_never_a_formula(name: str) -> None:
 
 def test_markdown_shows_markup_as_text() -> None:
     assert text.markdown("<b>|`x`[y](z)") == "\\<b\\>\\|\\`x\\`\\[y\\](z)"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("a.txt", "`a.txt`"), ("a|b", r"`a\|b`"), ("a`b", "`` a`b ``"), ("a\nb", r"`a\x0ab`")]
+)
+def test_code_is_shown_as_it_is(name: str, shown: str) -> None:
+    assert text.code(name) == shown

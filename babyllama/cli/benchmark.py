@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run all benchmarks on each model and print one table; a run keeps its numbers in evaluation/benchmark.json."""
     from babyllama.artifacts import write_json
+    from babyllama.runs import locate_model
+
+    for path in args.models:
+        locate_model(path)  # a mistyped path is answered before any model library is imported
     from babyllama.device import set_threads
     from babyllama.evaluation.suite import BenchmarkSuite
 

@@ -106,9 +106,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load(args: argparse.Namespace, path: str) -> LoadedModel:
     """The model at `path`, as `add_model_arguments` says; `--dtype auto` holds it in fp32."""
-    from babyllama.runs import locate_model
-
-    locate_model(path)  # a mistyped path is answered before any model library is imported
     from babyllama.evaluation.models import load_model
 
     return load_model(

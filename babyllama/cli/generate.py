@@ -38,11 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the samples."""
+    from babyllama.runs import locate_model
+
+    prompt = clean_prompt(args.prompt)
+    locate_model(args.model)  # a mistyped path is answered before any model library is imported
     from babyllama.device import set_threads
     from babyllama.evaluation import generate
 
     set_threads()
-    prompt = clean_prompt(args.prompt)
     loaded = load(args, args.model)
     samples = generate(
         loaded,

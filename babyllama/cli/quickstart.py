@@ -104,10 +104,13 @@ def _print_samples(paths: RunPaths) -> None:
 def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> None:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     perplexity, pairs = results["perplexity"], results["blimp_synthetic"]
-    table = Table(box=box.SIMPLE_HEAD, title=f"\n{paths.root}: trained on synthetic text", title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, title=f"\n{escape(str(paths.root))}: trained on synthetic text", title_justify="left"
+    )
     for heading in ("measure", "this model", "compare with"):
         table.add_column(heading, justify="left" if heading != "this model" else "right")
     table.add_row(
@@ -122,7 +125,7 @@ def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> No
     )
     for term, found in sorted(pairs["terms"].items(), key=lambda item: -item[1]["accuracy"]):
         interval = f"{100 * found['low']:.1f}-{100 * found['high']:.1f}"
-        table.add_row(f"  {term.replace('_', ' ')}", f"{100 * found['accuracy']:.1f} %", interval)
+        table.add_row(escape(f"  {term.replace('_', ' ')}"), f"{100 * found['accuracy']:.1f} %", interval)
     Console(width=100).print(table)
     print(f"model and card   {paths.final}\nloss curve       {paths.plots / 'loss.png'}")
     print(f"scores           {paths.evaluation}\nin {seconds:.0f} s")

@@ -41,16 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the rows; with --output the file appears when it is complete."""
     from babyllama.artifacts import atomic_file
-    from babyllama.device import set_threads
     from babyllama.errors import DataError
-    from babyllama.evaluation.surprisal import surprisal
+    from babyllama.runs import locate_model
 
-    set_threads()
     suffix = Path(args.output).suffix.lstrip(".") if args.output else ""
     form = args.format or (suffix if suffix in FORMATS else "csv")
     lines = _lines(args.text)
     if not any(line.strip() for line in lines):
         raise DataError(f"--text {args.text}: there is no text in it.")
+    locate_model(args.model)  # a mistyped path is answered before any model library is imported
+    from babyllama.device import set_threads
+    from babyllama.evaluation.surprisal import surprisal
+
+    set_threads()
     loaded = load(args, args.model)
     rows = surprisal(loaded, ["\n".join(lines)] if args.whole_text else lines)
     if args.output is None:

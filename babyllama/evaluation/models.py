@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_value
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_file, fingerprint_value, read_object
 from babyllama.device import choose_device, has_fast_bf16
-from babyllama.errors import CheckpointError, ConfigError, TokenizerError
+from babyllama.errors import CheckpointError, ConfigError, DamagedFileError, TokenizerError
 from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs.locate import ModelPlace, locate_model
 
@@ -86,12 +86,14 @@ def load_model(
     weights in fp32 (scorers that can use bf16 make their own copy). Pickled weights can run code when they
     are read and are refused unless `allow_pickle`. Raises CheckpointError or TokenizerError.
     """
-    import torch
-
     if dtype not in DTYPES:
         raise ConfigError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
     place = locate_model(path_or_name)
     source = place.source
+    if not place.is_local:
+        check_hub(source)
+    import torch
+
     target = choose_device(device)
     if place.is_local:
         check_whole(place)
@@ -113,6 +115,25 @@ def load_model(
         dtype="bf16" if model.dtype == torch.bfloat16 else "fp32",
         notes=notes,
     )
+
+
+def check_hub(name: str) -> None:
+    """CheckpointError at once when the Hub has no model `name` or cannot be reached, and none was fetched before.
+
+    transformers would try again for half a minute before it said so.
+    """
+    from huggingface_hub import model_info, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        model_info(name, timeout=10)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"no model at {name}: no such folder is here, and the Hub gives none by that name ({reason}). Is it spelled right, "
+            "and the Hub reachable?"
+        ) from error
 
 
 def check_whole(place: ModelPlace) -> None:
@@ -207,10 +228,6 @@ def _load_failure(source: str, error: Exception, trust_remote_code: bool) -> str
         hint = " The model brings its own code: repeat with --trust-remote-code if you trust where it comes from."
     elif "safetensors" in str(error) and "pytorch_model.bin" in str(error):
         hint = " Only pickled weights are there, which can run code when read: --allow-pickle reads them nevertheless."
-    elif not Path(source).is_dir():
-        hint = (
-            f" No folder {source} is here, so it was taken for a Hub name. Is it spelled right, and the Hub reachable?"
-        )
     return f"cannot load a language model from {source}: {reason}{hint}"
 
 
@@ -226,10 +243,8 @@ def _load_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTok
         raise TokenizerError(
             f"{source} holds no tokenizer (tokenizer.json): a model is evaluated with its own tokenizer."
         )
-    if place.run is not None and not (folder / "tokenizer_config.json").is_file():
-        raise TokenizerError(
-            f"{folder} is damaged: it has no tokenizer_config.json, which says what the tokenizer does with a text."
-        )
+    if place.run is not None:
+        _check_tokenizer_config(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder) if place.is_local else source, trust_remote_code=trust_remote_code
@@ -242,6 +257,19 @@ def _load_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTok
     # A text that speaks of <s> or </s> neither starts nor ends there.
     tokenizer.split_special_tokens = True
     return tokenizer
+
+
+def _check_tokenizer_config(folder: Path) -> None:
+    """TokenizerError unless a run's tokenizer says what it does with a text; without, the model's family would decide that."""
+    file = folder / "tokenizer_config.json"
+    try:
+        problem = None if "tokenizer_class" in read_object(file) else f"{file.name} names no tokenizer_class"
+    except FileNotFoundError:
+        problem = f"it has no {file.name}"
+    except (OSError, DamagedFileError) as error:
+        problem = str(error)
+    if problem is not None:
+        raise TokenizerError(f"{folder} is damaged: {problem}, which says what the tokenizer does with a text.")
 
 
 def _check_own_tokenizer(run: RunPaths, tokenizer: PreTrainedTokenizerBase, source: str) -> None:

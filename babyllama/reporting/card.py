@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os.path
 from typing import Any
 
 from babyllama.artifacts import write_text
 from babyllama.evaluation.results import Result, fullest, result_of
 from babyllama.runs import RunFacts, RunPaths, read_run
-from babyllama.text import markdown
+from babyllama.text import code, markdown
 
 
 def write_card(paths: RunPaths) -> str:
@@ -92,11 +93,12 @@ def _use(facts: RunFacts) -> str:
         if _adds_bos(facts)
         else "the tokenizer adds no marks by itself, so put `<s>` in front of a text."
     )
+    place = json.dumps(facts.paths.final.as_posix(), ensure_ascii=False)
     return (
         "```python\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        f'tokenizer = AutoTokenizer.from_pretrained("{facts.paths.final.as_posix()}")\n'
-        f'model = AutoModelForCausalLM.from_pretrained("{facts.paths.final.as_posix()}")\n'
+        f"tokenizer = AutoTokenizer.from_pretrained({place})\n"
+        f"model = AutoModelForCausalLM.from_pretrained({place})\n"
         "```\n\n"
         f"The model was trained on `<s> document </s>`; {marks}"
     )
@@ -118,7 +120,7 @@ def _results(facts: RunFacts) -> str:
         rows.append(("held-out block loss, nats per token", f"{facts.metrics.eval_loss:.4f}"))
     rows += [(one.label, one.text) for result in shown if result.kind != "perplexity" for one in result.headline()]
     if not rows:
-        return f"Not evaluated yet: `babyllama evaluate {facts.paths.root.as_posix()}`."
+        return "Not evaluated yet: " + code(f"babyllama evaluate {facts.paths.root.as_posix()}") + "."
     return "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
@@ -126,7 +128,7 @@ def _training(facts: RunFacts) -> str:
     config, metrics, record = facts.config, facts.metrics, facts.record
     muon = config.optimization.optimizer == "muon"
     rows: list[tuple[str, Any]] = [
-        ("text", f"`{config.data.train_path}`" + (" (synthetic)" if facts.synthetic else "")),
+        ("text", code(config.data.train_path) + (" (synthetic)" if facts.synthetic else "")),
         ("tokens seen", _number(metrics.tokens_seen if metrics else None)),
         ("words seen", _number(metrics.words_seen if metrics else None)),
         ("optimizer steps", _number(metrics.steps if metrics else None)),

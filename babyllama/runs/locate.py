@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from babyllama.artifacts import read_object
 from babyllama.errors import CheckpointError
 from babyllama.runs.paths import RunPaths, words_of
+from babyllama.text import has_control_characters, one_line
 
 CHECKPOINT_FACTS = "checkpoint.json"
 """Step, words and tokens seen of a model folder that was saved on the way."""
@@ -68,6 +70,8 @@ def locate_model(path_or_name: str | Path) -> ModelPlace:
     CheckpointError when a path holds no model, or when it is neither a path nor a possible Hub name.
     """
     text = str(path_or_name)
+    if has_control_characters(text) or not _is_text(text):
+        raise CheckpointError(f"no model at {one_line(text)!a}: its name holds characters that are no text. Rename it.")
     path = Path(text).expanduser()
     if not path.exists():
         if _could_be_hub_name(text):
@@ -91,12 +95,21 @@ def locate_model(path_or_name: str | Path) -> ModelPlace:
     raise CheckpointError(f"{text} holds no model: there is neither config.json nor final/config.json in it.")
 
 
+_HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+
+
 def _could_be_hub_name(text: str) -> bool:
     """`name` or `owner/name`; a path below a folder that exists here is meant as a path."""
-    parts = text.split("/")
-    plain = all(part and part.strip(".") and not part.startswith(("-", "~")) for part in parts)
-    local = len(parts) == 2 and Path(parts[0]).is_dir()
-    return len(parts) <= 2 and plain and not local and not text.startswith((".", "/")) and "\\" not in text
+    local = "/" in text and Path(text).parent.is_dir()
+    return _HUB_NAME.fullmatch(text) is not None and not local and ".." not in text and "--" not in text
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _enclosing_run(path: Path) -> tuple[RunPaths | None, str | None]:

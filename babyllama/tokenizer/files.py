@@ -180,7 +180,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
     elif (file.parent / CONFIG_FILE).is_file() and file.name == TOKENIZER_FILE:
         _refuse_damaged(file)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(str(file.parent), local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(str(file.parent), local_files_only=True, trust_remote_code=False)
         except Exception as error:
             raise TokenizerError(f"{file.parent} is not a tokenizer that can be loaded: {error}") from error
     else:
@@ -220,7 +220,7 @@ def _load_from_hub(name: str, auto_tokenizer: Any) -> Any:
             "to a tokenizer.json, a folder that holds one, or a Hub name."
         )
     try:
-        return auto_tokenizer.from_pretrained(name)
+        return auto_tokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TokenizerError(

@@ -222,7 +222,7 @@ def test_every_task_leaves_its_result(world: Path, capsys: pytest.CaptureFixture
     kept = world / "models" / "A" / "evaluation"
     rows = list(csv.DictReader((kept / "surprisal.csv").open()))
     assert [row["word"] for row in rows] == " ".join(TEXT).split()
-    assert "surprisal of a word on dev.txt, bits" in (world / "models" / "A" / "modelcard.md").read_text()
+    assert "surprisal of a word on `dev.txt`, bits" in (world / "models" / "A" / "modelcard.md").read_text()
 
 
 @pytest.mark.parametrize("width", [40, 80])

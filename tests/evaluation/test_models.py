@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +160,79 @@ def test_number_formats(tmp_path: Path) -> None:
         load(model, dtype="fp64")
     with pytest.raises(ConfigError, match=r"not present|not a device"):
         load_model(model, device="cuda:77")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["models/none", "./nosuch", "../nosuch", "~nobody/x", "a/b/c", "-x", "a b", "a--b", "x\ny", "a\x00b", "x\udcff"],
+)
+def test_what_can_be_no_hub_name_is_answered_at_once(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no model at") as error:
+        load_model(name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_mistyped_path_is_answered_before_any_model_library_is_imported(tmp_path: Path, repository: Path) -> None:
+    code = (
+        "import sys; from babyllama.cli import main; "
+        "codes = [main([c, './nosuch', *more]) for c, more in (('evaluate', []), ('surprisal', ['--text', 't.txt']), "
+        "('generate', ['x']), ('benchmark', []))]; "
+        "print(codes, sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
+    )
+    (tmp_path / "t.txt").write_text("x")
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
+    assert done.stdout.strip() == "[2, 2, 2, 2] []"
+    assert done.stderr.count("error: no model at ./nosuch") == 4
+
+
+def test_a_hub_that_cannot_be_reached_is_said_without_trying_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def refuse(name: str, **options: Any) -> None:
+        asked.append(name)
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub, "model_info", refuse)
+    with pytest.raises(CheckpointError, match=r"no model at nosuchmodel: .*\(no route to host\)"):
+        load_model("nosuchmodel")
+    assert asked == ["nosuchmodel"]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{broken", "[" * 100_000])
+def test_a_tokenizer_config_that_says_nothing_is_damage(tmp_path: Path, content: str) -> None:
+    run = save_run(tmp_path / "run")
+    checkpoint = save_model(run / "checkpoints" / "chck_1M")
+    (checkpoint / "tokenizer_config.json").write_text(content)
+    with pytest.raises(TokenizerError, match=r"is damaged: .*tokenizer_config\.json") as error:
+        load(checkpoint)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["model", "tokenizer"])
+def test_code_that_comes_with_a_model_is_never_run_nor_asked_about(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save_model(tmp_path / "model")
+    (model / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass C: ...\n")
+    file = model / ("config.json" if part == "model" else "tokenizer_config.json")
+    values = json.loads(file.read_text())
+    values |= {"model_type": "own"} if part == "model" else {"tokenizer_class": "Own"}
+    names = (
+        {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.C"}
+        if part == "model"
+        else {"AutoTokenizer": ["evil.C", None]}
+    )
+    file.write_text(json.dumps({**values, "auto_map": names}))
+    monkeypatch.setattr("builtins.input", lambda *text: pytest.fail(f"asked: {text}"))
+    with contextlib.suppress(CheckpointError, TokenizerError):
+        load(model)
+    assert not (tmp_path / "ran").exists()

@@ -17,7 +17,7 @@ from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_doma
 from babyllama.evaluation.results import Measure, Result, Table
 from babyllama.evaluation.tasks.base import NoData, Task, TaskData, TaskSettings
 from babyllama.runs import ModelPlace, Run, result_name
-from babyllama.text import markdown, significant
+from babyllama.text import code, significant
 
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
@@ -75,7 +75,7 @@ class PerplexityNumbers(Result):
         whose = "held-out perplexity" if self._own else "perplexity"
         measures = [
             Measure(
-                f"{whose} on {_code(text)}, per document",
+                f"{whose} on {code(text)}, per document",
                 _decimals(numbers["perplexity"], 2),
                 _published(published, "perplexity", numbers["perplexity"]),
             )
@@ -83,7 +83,7 @@ class PerplexityNumbers(Result):
         if numbers.get("unigram_perplexity"):
             measures.append(Measure("the same of a unigram model", f"{numbers['unigram_perplexity']:.2f}"))
         bits = numbers["bits_per_byte"]
-        label = f"bits per byte on {_code(text)}"
+        label = f"bits per byte on {code(text)}"
         return [*measures, Measure(label, _decimals(bits, 4), _published(published, "bits_per_byte", bits))]
 
     def tables(self, *, details: bool = False) -> list[Table]:
@@ -242,10 +242,6 @@ def _token_counts(file: Path | None) -> np.ndarray | None:
 
 def _published(facts: dict[str, Any], metric: str, value: float | None) -> dict[str, Any] | None:
     return None if value is None else {**facts, "metric_type": metric, "metric_value": round(value, 4)}
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if "`" not in text and "|" not in text and "\n" not in text else markdown(text)
 
 
 def _decimals(value: float | None, places: int) -> str:

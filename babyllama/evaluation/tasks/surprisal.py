@@ -13,7 +13,7 @@ from babyllama.evaluation.results import Measure, Result, Table
 from babyllama.evaluation.tasks.base import Task, TaskData
 from babyllama.evaluation.tasks.perplexity import PerplexitySettings, PerplexityTask
 from babyllama.runs import ModelPlace
-from babyllama.text import csv_cell, markdown, significant
+from babyllama.text import code, csv_cell, significant
 
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
@@ -33,7 +33,7 @@ class SurprisalResult(Result):
 
     def headline(self) -> list[Measure]:
         """Mean surprisal of a word."""
-        label = f"surprisal of a word on {markdown(self.numbers['text'])}, bits"
+        label = f"surprisal of a word on {code(self.numbers['text'])}, bits"
         return [Measure(label, significant(self.numbers["mean_surprisal"]))]
 
     def tables(self, *, details: bool = False) -> list[Table]:

@@ -63,7 +63,7 @@ def create_model(config: Config | PathLike, tokenizer: Any = None) -> PreTrained
     if tokenizer is None and find_tokenizer(config.data.tokenizer_path) is None:
         return build_model(section, vocab_size=vocabulary(config)[0], seq_length=length, seed=seed)
     loaded = _tokenizer(config.data.tokenizer_path if tokenizer is None else tokenizer)
-    return build_model(section, vocab_size=len(loaded), seq_length=length, seed=seed, marks=special_ids(loaded))
+    return build_model(section, vocab_size=len(loaded), seq_length=length, seed=seed, special=special_ids(loaded))
 
 
 def train_model(config: Config | PathLike, **options: Any) -> Run:

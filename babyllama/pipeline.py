@@ -183,14 +183,14 @@ def _train(
         vocab_size=len(tokenizer),
         seq_length=config.data.seq_length,
         seed=config.training.seed,
-        marks=special_ids(tokenizer),
+        special=special_ids(tokenizer),
     )
     check_training(
         config,
         resume=resume,
         train_dataset=inputs.train,
         eval_dataset=inputs.eval,
-        model_rows=model.config.vocab_size,
+        model=model,
     )
     if precision.warning:
         console.warn(precision.warning)

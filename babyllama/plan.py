@@ -74,8 +74,9 @@ def plan(config: Config) -> Plan:
         + ", ".join(f"{part.replace('_', ' ')} {count:,}" for part, count in counts.items() if part != "total")
     )
     add(
-        f"            {model.n_layer} layers x {model.hidden_size} wide, {model.n_head} heads of "
-        f"{model.hidden_size // model.n_head}, feed-forward {family(model.type).feed_forward(model)}"
+        f"            {model.n_layer} layers x {model.hidden_size} wide, "
+        + (f"{model.n_head} heads of {model.hidden_size // model.n_head}, " if model.n_head else "")
+        + f"feed-forward {family(model.type).feed_forward(model)}"
     )
     add(f"tokenizer   {tokenizer_line}")
     add(f"text        {text_line}")

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import Marks
+from babyllama.architectures.family import Family, Layout, SpecialIds, plain_width
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PretrainedConfig
 
 DEFAULT_DROPOUT = 0.1
 
 
-class GPT2:
+class GPT2(Family):
     """The GPT-2 family."""
 
     name = "GPT2"
     summary = "LayerNorm, learned positions, GELU; dropout 0.1 unless set"
     optional_keys = frozenset({"resid_pdrop", "attn_pdrop", "embd_pdrop"})
-
-    def problems(self, model: ModelSection) -> Iterator[tuple[str, str]]:
-        """GPT-2 builds every size."""
-        yield from ()
+    embeddings = frozenset({"wte", "wpe"})
+    attention = frozenset({"attn"})
 
     def feed_forward(self, model: ModelSection) -> int:
         """Four times the width."""
-        return model.intermediate_size or 4 * model.hidden_size
+        return plain_width(model)
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, special: SpecialIds) -> PretrainedConfig:
         """The Hugging Face configuration."""
         from transformers import GPT2Config
 
@@ -43,11 +41,15 @@ class GPT2:
             initializer_range=model.initializer_range,
             tie_word_embeddings=model.tie_word_embeddings,
             **dropouts(model),
-            **marks,
+            **special,
         )
+
+    def _layout(self, name: str, network: nn.Module) -> Layout:
+        """Query, key and value stand one after another in one matrix."""
+        return Layout(parts=3) if name.endswith("c_attn") else Layout()
 
 
 def dropouts(model: ModelSection) -> dict[str, float]:
-    """The three dropouts of the GPT families, with the published default where the configuration says nothing."""
+    """The three dropouts, with the published default where the configuration says nothing."""
     values = {name: getattr(model, name) for name in ("resid_pdrop", "attn_pdrop", "embd_pdrop")}
     return {name: DEFAULT_DROPOUT if value is None else value for name, value in values.items()}

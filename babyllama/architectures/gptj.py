@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import types
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from babyllama.architectures.registry import Marks, even_head_width
+from babyllama.architectures.family import Family, SpecialIds, plain_width, rotary_head_problems
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
     from transformers import PretrainedConfig
 
 
-class GPTJ:
+class GPTJ(Family):
     """The GPT-J family."""
 
     name = "GPTJ"
     summary = "attention beside the feed-forward layer, rotary positions, GELU; no dropout unless set"
     optional_keys = frozenset({"resid_pdrop", "attn_pdrop", "embd_pdrop"})
+    embeddings = frozenset({"wte"})
+    attention = frozenset({"attn"})
 
     def problems(self, model: ModelSection) -> Iterator[tuple[str, str]]:
         """Values that GPT-J cannot build."""
-        yield from even_head_width(model)
+        yield from rotary_head_problems(model)
 
     def feed_forward(self, model: ModelSection) -> int:
         """Four times the width."""
-        return model.intermediate_size or 4 * model.hidden_size
+        return plain_width(model)
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, special: SpecialIds) -> PretrainedConfig:
         """The Hugging Face configuration; 64 dimensions of each head are rotated, or all of a narrower head."""
         from transformers import GPTJConfig
 
+        assert model.n_head is not None
         return GPTJConfig(
             vocab_size=vocab_size,
             n_embd=model.hidden_size,
@@ -44,5 +50,52 @@ class GPTJ:
             embd_pdrop=model.embd_pdrop or 0.0,
             initializer_range=model.initializer_range,
             tie_word_embeddings=model.tie_word_embeddings,
-            **marks,
+            **special,
         )
+
+    def training(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
+        """Attention through torch's kernels: GPT-J's own code computes it in fp32 and never fuses it."""
+        return fused_attention(network)
+
+
+@contextlib.contextmanager
+def fused_attention(model: nn.Module) -> Iterator[None]:
+    """Within the block, GPT-J layers of `model` attend through `scaled_dot_product_attention`.
+
+    The weights and what is saved stay as they are; only how `softmax(QK^T / sqrt(d)) V` is computed changes. Models of
+    other families pass through untouched.
+    """
+    from transformers.models.gptj.modeling_gptj import GPTJAttention
+
+    layers = [module for module in model.modules() if type(module) is GPTJAttention]
+    config: Any = getattr(model, "config", None)
+    if not layers or config._attn_implementation != "eager":
+        yield
+        return
+    for layer in layers:
+        layer._attn = types.MethodType(_gptj_sdpa, layer)  # type: ignore[method-assign]
+    # The family reads this when it makes masks: `sdpa` is a boolean mask, or none where plain causal will do.
+    config._attn_implementation = "sdpa"
+    try:
+        yield
+    finally:
+        config._attn_implementation = "eager"
+        for layer in layers:
+            del layer._attn
+
+
+def _gptj_sdpa(
+    self: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None = None
+) -> tuple[Tensor, None]:
+    """Stand-in for `GPTJAttention._attn`: [B, heads, T, d] each; returns the values and no weights."""
+    import torch
+
+    output = torch.nn.functional.scaled_dot_product_attention(
+        query.to(value.dtype),
+        key.to(value.dtype),
+        value,
+        attn_mask=attention_mask,
+        dropout_p=self.attn_dropout.p if self.training else 0.0,
+        is_causal=attention_mask is None and query.shape[2] > 1,
+    )
+    return output, None

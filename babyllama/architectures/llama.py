@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.registry import Marks, even_head_width
+from babyllama.architectures.family import Family, SpecialIds, gated_width, rotary_head_problems
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-class Llama:
+class Llama(Family):
     """The Llama family."""
 
     name = "Llama"
@@ -21,15 +21,13 @@ class Llama:
 
     def problems(self, model: ModelSection) -> Iterator[tuple[str, str]]:
         """Values that Llama cannot build."""
-        yield from even_head_width(model)
-        if model.n_kv_head and model.n_head % model.n_kv_head:
-            yield "n_kv_head", f"must divide n_head ({model.n_head})"
+        yield from rotary_head_problems(model)
 
     def feed_forward(self, model: ModelSection) -> int:
-        """8/3 of the width, rounded up to a multiple of 64: as many parameters as a plain layer of four times."""
-        return model.intermediate_size or -(-8 * model.hidden_size // (3 * 64)) * 64
+        """8/3 of the width, rounded up to a multiple of 64."""
+        return gated_width(model)
 
-    def build(self, model: ModelSection, vocab_size: int, positions: int, marks: Marks) -> PretrainedConfig:
+    def build(self, model: ModelSection, vocab_size: int, positions: int, special: SpecialIds) -> PretrainedConfig:
         """The Hugging Face configuration. rope_theta stays at its default, which transformers 4 reads as well."""
         from transformers import LlamaConfig
 
@@ -44,5 +42,5 @@ class Llama:
             initializer_range=model.initializer_range,
             attention_dropout=model.attn_pdrop or 0.0,
             tie_word_embeddings=model.tie_word_embeddings,
-            **marks,
+            **special,
         )

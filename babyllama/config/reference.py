@@ -95,6 +95,8 @@ def _annotation_name(annotation: Any) -> str:
         return " | ".join(map(str, typing.get_args(annotation)))
     if origin is list:
         return f"list of {_annotation_name(typing.get_args(annotation)[0])}"
+    if origin is dict:
+        return "keys and values"
     if origin is typing.Annotated:
         return _annotation_name(typing.get_args(annotation)[0])
     if origin is not None:

@@ -17,6 +17,9 @@ FAMILIES: Registry[Any] = Registry(
         "Llama": "babyllama.architectures.llama:Llama",
         "GPT2": "babyllama.architectures.gpt2:GPT2",
         "GPTJ": "babyllama.architectures.gptj:GPTJ",
+        "GPTNeoX": "babyllama.architectures.gpt_neox:GPTNeoX",
+        "Qwen3": "babyllama.architectures.qwen3:Qwen3",
+        "hf": "babyllama.architectures.huggingface:HuggingFace",
     },
     error=ConfigError,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import types
@@ -114,6 +115,15 @@ def _device_name(text: str) -> str:
     return text
 
 
+def _raw_keys(values: dict[str, Any]) -> dict[str, Any]:
+    """Plain data only: what a JSON file holds, without infinity."""
+    try:
+        json.dumps(values, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        raise ValueError("must hold text, finite numbers, true, false, null, and lists and sections of them") from None
+    return values
+
+
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
 
 
@@ -152,6 +162,8 @@ SizeText = Annotated[str, AfterValidator(_size)]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 """A name, or several with `/`, below a folder."""
 DeviceName = Annotated[str, AfterValidator(_device_name)]
+RawKeys = Annotated[dict[str, Any], AfterValidator(_raw_keys)]
+"""Keys and values that somebody else gives a meaning."""
 Count = Annotated[int, Field(gt=0, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Width = Annotated[int, Field(gt=0, le=1 << 20)]

@@ -4,8 +4,8 @@ tokens.bin        every token of the text with its marks, one after another (uin
 words.bin         one bit per token: a word starts in it
 more_words.bin    int64: the token again for each further word that starts in the same token (seldom any)
 starts.bin        int64: the token at which each piece starts; with `concat` a piece is a document
-pieces.bin        `best_fit` only, int64 pairs: document number and part number of each piece
-blocks.bin        `best_fit` only, int64: the token at which each block starts, and the end
+pieces.bin        not with `concat`, int64 pairs: document number and part number of each piece
+blocks.bin        not with `concat`, int64: the token at which each block starts, and the end
 token_counts.npy  int64 [V]: how often each token occurs, marks included
 manifest.json     what went in, the settings, the counts
 """

@@ -132,7 +132,7 @@ class PackedDataset:
             base = np.zeros(size, dtype=np.int64)
             base[restarts] = restarts
             positions[span] = place - np.maximum.accumulate(base)
-            if self.packing == "best_fit":
+            if self.packing != "concat":
                 # The first token of a document's later part does not follow from the document in front of it.
                 cut = restarts[(self._pieces[low:high, 1] > 0) & (restarts > 0)]
                 labels[filled + cut] = IGNORED
@@ -143,7 +143,7 @@ class PackedDataset:
 
     def _spans(self, index: int, offset: int) -> list[tuple[int, int]]:
         """The stretches of the tokens that make up a block."""
-        if self.packing == "best_fit":
+        if self.packing != "concat":
             return [(int(self._blocks[index]), int(self._blocks[index + 1]))]
         size = min(self.seq_length, self.num_tokens - index * self.seq_length)
         start = (index * self.seq_length + offset) % self.num_tokens

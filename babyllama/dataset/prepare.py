@@ -62,7 +62,7 @@ def prepare_dataset(
         writer = (
             TokenWriter(folder, vocab_size)
             if data.packing == "concat"
-            else BestFitWriter(folder, vocab_size, data.seq_length)
+            else BestFitWriter(folder, vocab_size, data.seq_length, alone=data.packing == "separate")
         )
         spellings = OtherSpellings()
         with writer:

@@ -66,10 +66,13 @@ class BestFitWriter(TokenWriter):
     """`best_fit`: documents, cut to whole blocks where they are longer, each placed where it leaves the least room.
 
     Best-fit decreasing over a window of the text, after Ding et al. 2024 (Fewer Truncations Improve Language Modeling,
-    arXiv:2404.10830). A document is cut only into stretches that fill a block and one rest.
+    arXiv:2404.10830). A document is cut only into stretches that fill a block and one rest. `separate`: with `alone`, each
+    piece has a block of its own.
     """
 
-    def __init__(self, folder: Path, vocab_size: int, seq_length: int, window: int = WINDOW) -> None:
+    def __init__(
+        self, folder: Path, vocab_size: int, seq_length: int, window: int = WINDOW, *, alone: bool = False
+    ) -> None:
         super().__init__(folder, vocab_size)
         for name in (layout.PIECES, layout.BLOCKS):
             self._files[name] = (folder / name).open("wb")
@@ -81,6 +84,7 @@ class BestFitWriter(TokenWriter):
         self._new: list[TokenBatch] = []
         self._size = 0
         self.blocks = 0
+        self._alone = alone
 
     def add(self, batch: TokenBatch) -> None:
         """Take the next tokens of the text; they are written when a window is full."""
@@ -124,7 +128,7 @@ class BestFitWriter(TokenWriter):
         begin = starts[document] + part * length
         size = np.minimum(length, starts[document] + sizes[document] - begin)
         part = part + np.where(document == 0, self._parts_done, 0)
-        order, block_sizes = fill_blocks(size, length)
+        order, block_sizes = (np.arange(len(size)), size) if self._alone else fill_blocks(size, length)
         begin, size = begin[order], size[order]
         gathered = layout.runs(begin, size)
         blocks = self.tokens + np.cumsum(block_sizes) - block_sizes

@@ -13,7 +13,7 @@ Finding = tuple[str, str]
 """(dotted key, broken rule)"""
 Rule = Callable[[Config], Iterator[Finding]]
 
-FAMILY_KEYS = ("n_kv_head", "resid_pdrop", "attn_pdrop", "embd_pdrop")
+FAMILY_KEYS = ("n_kv_head", "resid_pdrop", "attn_pdrop", "embd_pdrop", "architecture", "hf")
 """Keys of the `model` section that only some families have."""
 
 _rules: list[tuple[tuple[str, ...], Rule]] = []
@@ -30,8 +30,8 @@ def cross_checks(config: Config, broken: Collection[str] = ()) -> Iterator[Findi
 
 
 def _inside(key: str, other: str) -> bool:
-    """Is `key` the key `other`, or one below it? `model.*` is below every key of the section."""
-    return key == other or key.startswith((f"{other}.", f"{other}[")) or (key[-1] == "*" and other.startswith(key[:-1]))
+    """Is `key` the key `other`, or one below it?"""
+    return key == other or key.startswith((f"{other}.", f"{other}["))
 
 
 def _on(*keys: str) -> Callable[[Rule], Rule]:
@@ -57,25 +57,15 @@ def _keys_of_the_family(config: Config) -> Iterator[Finding]:
         return
     for key in FAMILY_KEYS:
         # A dropout of zero says what a family without that dropout does anyway.
-        if getattr(model, key) not in (None, 0.0) and key not in FAMILIES.get(model.type).optional_keys:
+        if getattr(model, key) and key not in FAMILIES.get(model.type).optional_keys:
             have = [name for name, other in FAMILIES.items() if key in other.optional_keys]
             yield f"model.{key}", f"{model.type} has no such setting ({', '.join(have)} has); remove the key"
 
 
-@_on("model.hidden_size", "model.n_head")
-def _whole_heads(config: Config) -> Iterator[Finding]:
-    width, heads = config.model.hidden_size, config.model.n_head
-    if width % heads:
-        rule = (
-            f"must be a multiple of model.n_head ({width} / {heads} is not whole); try {width - width % heads or heads}"
-        )
-        yield "model.hidden_size", rule
-
-
-@_on("model.*")
+@_on("model.type", "model.hidden_size")
 def _rules_of_the_family(config: Config) -> Iterator[Finding]:
     model = config.model
-    if model.type in FAMILIES and model.hidden_size % model.n_head == 0:
+    if model.type in FAMILIES:
         for key, rule in FAMILIES.get(model.type)().problems(model):
             yield f"model.{key}", rule
 
@@ -129,7 +119,7 @@ def _one_precision(config: Config) -> Iterator[Finding]:
 @_on("data.random_offset", "data.packing")
 def _offset_needs_cuts(config: Config) -> Iterator[Finding]:
     if config.data.random_offset and config.data.packing != "concat":
-        yield "data.random_offset", "shifts the cuts of packing: concat; best_fit has none to shift"
+        yield "data.random_offset", f"shifts the cuts of packing: concat; {config.data.packing} has none to shift"
 
 
 @_on("data.seq_length")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from babyllama import console
+from babyllama.architectures import family
 from babyllama.config import Config
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.processes import process_count
@@ -12,6 +15,7 @@ from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.data.batches import Blocks
 from babyllama.training.hooks.curve import curve_task
 from babyllama.training.hooks.trackers import tracker_names
+from babyllama.training.network import keeps_documents_apart, output_layer_agrees
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume
 from babyllama.training.sharding import refuse_untested_sharding
@@ -23,12 +27,12 @@ def check_training(
     resume: Resume,
     train_dataset: Blocks,
     eval_dataset: Blocks | None,
-    model_rows: int | None = None,
+    model: Any = None,
 ) -> None:
     """Raise every error that `train` would raise before its first step and that a user can mend; writes nothing.
 
     Call it before the run folder is cleared or written. `resume` is as in `train`; of checkpoints, only one that is
-    named is looked at. `model_rows` are the rows of the model's embedding, by default `model.vocab_size`. Raises
+    named is looked at. Of a `model` whose family must be probed, it is found out what it can do. Raises
     ConfigError, TrainingError, TokenizerError, DataError (no minimal pairs) and CheckpointError.
     """
     training = config.training
@@ -45,7 +49,9 @@ def check_training(
                 f"{key}: the text fills no block of data.seq_length = {config.data.seq_length} tokens. "
                 "Use more text or a shorter seq_length."
             )
-        blocks.check(model_vocab_size=model_rows if model_rows is not None else config.model.vocab_size)
+        blocks.check(model_vocab_size=config.model.vocab_size if model is None else model.config.vocab_size)
+    if model is not None and family(config.model.type).probed:
+        _probe(config, model)
     if training.batch_size == "auto":
         micro_batch.sizes(config, process_count())
     else:
@@ -55,3 +61,19 @@ def check_training(
         curve_task(config, name).data(None)
     if resume is not None and resume != "newest":
         checkpoints.step_of(checkpoints.checked(Path(resume)))
+
+
+def _probe(config: Config, model: Any) -> None:
+    """Find out what a model that no family of ours describes can do, and say it; ConfigError where that is too little."""
+    name = type(model).__name__
+    if config.data.packing != "separate" and not keeps_documents_apart(model, config.data.seq_length):
+        raise ConfigError(
+            f"data.packing = {config.data.packing!r}: {name} does not keep the documents of a row apart (tried with a mask); "
+            "data.packing=separate gives each a row of its own."
+        )
+    fused = "from hidden states" if output_layer_agrees(model) else "from its own logits, which takes more memory"
+    console.say(
+        f"{name}: loss {fused}; documents {'in rows of their own' if config.data.packing == 'separate' else 'kept apart by a mask'}"
+    )
+    if config.optimization.optimizer == "muon":
+        console.say(f"{name}: Muon takes each stored matrix for one linear map, also where several are stored in one")

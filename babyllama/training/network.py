@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from babyllama.architectures.gptj_attention import fused_gptj_attention
 from babyllama.training.objectives.base import Batch, Objective, Sums
 from babyllama.training.objectives.cross_entropy import (
     LossOptions,
@@ -72,25 +71,57 @@ class Network:
 def training_network(model: Any, objective: Objective) -> Iterator[Network]:
     """Within the block `model(labels=..., **batch)` returns the loss sums of `objective`."""
     previous = model.__dict__.get("forward")
-    with fused_gptj_attention(model):
-        network = Network(model)
-        original = network._forward
+    network = Network(model)
+    original = network._forward
 
-        def forward(self: Any, input_ids: Tensor | None = None, labels: Tensor | None = None, **more: Any) -> Any:
-            if labels is None:
-                return original(input_ids=input_ids, **more)
-            return objective.sums(network, {"input_ids": input_ids, "labels": labels, **more})
+    def forward(self: Any, input_ids: Tensor | None = None, labels: Tensor | None = None, **more: Any) -> Any:
+        if labels is None:
+            return original(input_ids=input_ids, **more)
+        return objective.sums(network, {"input_ids": input_ids, "labels": labels, **more})
 
-        model.forward = types.MethodType(forward, model)
-        try:
-            yield network
-        finally:
-            # Mixed precision wraps the forward once more; dropping the attribute uncovers the class's own.
-            model.__dict__.pop("forward", None)
-            model.__dict__.pop("_original_forward", None)
-            model.__dict__.pop("_is_accelerate_prepared", None)
-            if previous is not None:
-                model.forward = previous
+    model.forward = types.MethodType(forward, model)
+    try:
+        yield network
+    finally:
+        # Mixed precision wraps the forward once more; dropping the attribute uncovers the class's own.
+        model.__dict__.pop("forward", None)
+        model.__dict__.pop("_original_forward", None)
+        model.__dict__.pop("_is_accelerate_prepared", None)
+        if previous is not None:
+            model.forward = previous
+
+
+def keeps_documents_apart(model: Any, seq_length: int) -> bool:
+    """Under a document mask, does `model` give each document of a row the logits it would get alone?
+
+    Found by trying: a model without attention does not, and a mask of ours would overrule a sliding window that is shorter
+    than the row.
+    """
+    window = getattr(model.config, "sliding_window", None)
+    if isinstance(window, int) and window < seq_length:
+        return False
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            device = model.get_input_embeddings().weight.device
+            lengths = [length for length in (3, 4) if length < seq_length] or [1]
+            row = torch.arange(1, 1 + sum(lengths), device=device) % model.config.vocab_size
+            documents = row.split(lengths)
+            document_ids = torch.repeat_interleave(
+                torch.arange(len(lengths), device=device), torch.tensor(lengths, device=device)
+            )
+            positions = torch.cat([torch.arange(length, device=device) for length in lengths])
+            mask = document_mask(document_ids[None], model.config._attn_implementation, compute_dtype(model))
+            together = model(
+                input_ids=row[None], position_ids=positions[None], attention_mask=mask, use_cache=False
+            ).logits[0]
+            alone = torch.cat([model(input_ids=ids[None], use_cache=False).logits[0] for ids in documents])
+            return together.shape == alone.shape and torch.allclose(together, alone, rtol=1e-4, atol=1e-4)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError):
+        return False
+    finally:
+        model.train(was_training)
 
 
 def compute_dtype(model: nn.Module) -> torch.dtype:

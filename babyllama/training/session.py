@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from babyllama import console
+from babyllama.architectures import family
 from babyllama.artifacts import recover_folder
 from babyllama.config import Config
 from babyllama.config.tables import OBJECTIVES
@@ -146,7 +147,8 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
     config, machine, model, decisions = session.config, session.machine, session.model, session.record.decisions
     objective: Objective = OBJECTIVES.get("causal").build(config, session.tokenizer)
     objective.prepare(model, machine)
-    with training_network(model, objective), Interruption() as interruption:
+    patches = family(config.model.type).training(model)
+    with patches, training_network(model, objective), Interruption() as interruption:
         if config.training.batch_size == "auto" and decisions.micro_batch is None:
             decisions.micro_batch = micro_batch.choose(model, config, objective, machine)
         plan = session.plan()

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import LENGTH, TinyBlocks, tiny_model
+from training_world import FAMILY_NAMES, LENGTH, TinyBlocks, tiny_model
 
-from babyllama.architectures.gptj_attention import fused_gptj_attention
+from babyllama.architectures import family
 from babyllama.training.objectives.causal import CausalCollator
 from babyllama.training.objectives.masks import document_mask
 
 pytestmark = pytest.mark.unit
-
-FAMILIES = ["Llama", "GPT2", "GPTJ"]
 
 
 def packed(document_attention: bool = True) -> dict[str, Any]:
@@ -37,11 +35,11 @@ def logits(model: Any, batch: dict[str, Any], implementation: str) -> torch.Tens
     return model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], attention_mask=mask).logits
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_logits_of_a_packed_document_are_those_of_the_document_alone(family: str) -> None:
-    model = tiny_model(family).eval()
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_logits_of_a_packed_document_are_those_of_the_document_alone(name: str) -> None:
+    model = tiny_model(name).eval()
     batch = packed()
-    with fused_gptj_attention(model):
+    with family(name).training(model):
         together = logits(model, batch, model.config._attn_implementation)
     found = 0
     for row in range(2):
@@ -60,7 +58,7 @@ def test_gptj_s_own_attention_with_the_additive_mask_agrees() -> None:
     model = tiny_model("GPTJ").eval()
     batch = packed()
     own = logits(model, batch, "eager")
-    with fused_gptj_attention(model):
+    with family("GPTJ").training(model):
         torch.testing.assert_close(logits(model, batch, "sdpa"), own, rtol=1e-4, atol=1e-5)
         plain = model(input_ids=batch["input_ids"]).logits
     torch.testing.assert_close(plain, model(input_ids=batch["input_ids"]).logits, rtol=1e-4, atol=1e-5)

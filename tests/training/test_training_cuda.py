@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
+from training_world import FAMILY_NAMES, TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
 from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs.rows import read_rows
@@ -25,7 +25,7 @@ def run(folder: Path, family: str = "Llama", **training: Any) -> tuple[list[floa
     return [float(row["train_loss"]) for row in read_rows(paths.losses)], result
 
 
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_two_hundred_steps_of_half_precision_with_checkpointing_follow_fp32(
     tmp_path: Path, family: str, precision: str

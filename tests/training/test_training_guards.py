@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
+from training_world import FAMILY_NAMES, TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
 from babyllama import console
 from babyllama.artifacts import read_json
@@ -284,7 +284,7 @@ def test_bf16_autocast_keeps_weights_and_optimizer_in_fp32(tmp_path: Path, monke
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_gradient_checkpointing_changes_nothing_but_memory(tmp_path: Path, family: str) -> None:
     found = []
     for on in (False, True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import VOCABULARY, TinyBlocks, tiny_model
+from training_world import FAMILY_NAMES, VOCABULARY, TinyBlocks, tiny_model
 
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
@@ -19,8 +19,6 @@ from babyllama.training.objectives.cross_entropy import (
 )
 
 pytestmark = pytest.mark.unit
-
-FAMILIES = ["Llama", "GPT2", "GPTJ"]
 
 
 CHUNK = 64
@@ -135,7 +133,7 @@ def batch(document_attention: bool = False) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_parity_with_the_family_s_own_loss_and_gradients(family: str, tied: bool) -> None:
     model = tiny_model(family, tied=tied)
     inputs = batch()

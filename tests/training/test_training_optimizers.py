@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import tiny_config, tiny_model, tiny_run
+from training_world import FAMILY_NAMES, tiny_config, tiny_model, tiny_run
 
 from babyllama.config.tables import OPTIMIZERS
 from babyllama.errors import ConfigError
@@ -28,7 +28,7 @@ def names(model: Any, parameters: list[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_every_parameter_is_in_one_group_and_norms_and_biases_are_not_decayed(family: str, tied: bool) -> None:
     model = tiny_model(family, tied=tied)
     groups = ParameterGroups.of(model)
@@ -42,7 +42,7 @@ def test_every_parameter_is_in_one_group_and_norms_and_biases_are_not_decayed(fa
     assert all(("norm" in name or "ln_" in name or "bias" in name) for name in found[2])
     for choice in ("adamw", "muon"):
         optimizer = OPTIMIZERS.get(choice)(
-            model, tiny_config(Path(), optimization={"optimizer": choice, "weight_decay": 0.3})
+            model, tiny_config(Path(), model={"type": family}, optimization={"optimizer": choice, "weight_decay": 0.3})
         )
         decay = {name: g["weight_decay"] for g in optimizer.param_groups for name in names(model, g["params"])}
         assert decay == {name: 0.0 if name in found[2] else 0.3 for name, _ in model.named_parameters()}
@@ -52,7 +52,8 @@ def test_every_parameter_is_in_one_group_and_norms_and_biases_are_not_decayed(fa
         }
 
 
-def test_orthogonalized_matrices_have_singular_values_around_one() -> None:
+def test_orthogonalized_matrices_have_singular_values_around_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "has_fast_bf16", lambda device: False)
     torch.manual_seed(0)
     for shape in ((5, 24, 40), (2, 40, 24), (1, 32, 32)):
         matrices = torch.randn(shape)
@@ -87,23 +88,48 @@ def test_muon_steps_are_those_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (one - other).norm() < 0.02 * moved
 
 
-def test_muon_sees_the_maps_inside_a_stored_matrix() -> None:
-    """GPT-2 stores [in, out] and query, key, value side by side: the update is that of three [out, in] matrices."""
+def muon_config(family: str) -> Any:
+    return tiny_config(Path(), model={"type": family}, optimization={"optimizer": "muon", "weight_decay": 0.0})
+
+
+def three_maps() -> torch.Tensor:
+    """[3, 32, 32]: orthogonal gradients of very different size; the update of each map must not know of the others."""
     torch.manual_seed(0)
-    model = tiny_model("GPT2")
-    weight = model.transformer.h[0].attn.c_attn.weight
-    assert tuple(weight.shape) == (32, 96)
-    optimizer = build_muon(model, tiny_config(Path(), optimization={"optimizer": "muon", "weight_decay": 0.0}))
-    before, weight.grad = weight.detach().clone(), torch.randn(32, 96)
-    optimizer.step()
-    update = (before - weight.detach()).T
-    for part in range(3):
-        values = torch.linalg.svdvals(update[32 * part : 32 * (part + 1)] / 0.02)
+    return torch.linalg.qr(torch.randn(3, 32, 32))[0] * torch.tensor([10.0, 1.0, 0.1]).view(3, 1, 1)
+
+
+def check_updates(updates: list[torch.Tensor]) -> None:
+    for update in updates:
+        values = torch.linalg.svdvals(update / 0.02)
         assert 0.4 < float(values.min()) <= float(values.max()) < 1.3
 
 
+def test_muon_sees_the_maps_inside_a_stored_matrix() -> None:
+    """GPT-2 stores [in, out] and query, key, value side by side: the update is that of three [out, in] matrices."""
+    model = tiny_model("GPT2")
+    weight = model.transformer.h[0].attn.c_attn.weight
+    assert tuple(weight.shape) == (32, 96)
+    optimizer = build_muon(model, muon_config("GPT2"))
+    before, weight.grad = weight.detach().clone(), three_maps().flatten(0, 1).T.contiguous()
+    optimizer.step()
+    check_updates(list((before - weight.detach()).T.split(32)))
+
+
+def test_muon_sees_the_heads_inside_a_stored_matrix() -> None:
+    """GPT-NeoX stores each head's query, key and value together: the update is that of three matrices over all heads."""
+    model = tiny_model("GPTNeoX")
+    weight = model.gpt_neox.layers[0].attention.query_key_value.weight
+    assert tuple(weight.shape) == (96, 32)
+    optimizer = build_muon(model, muon_config("GPTNeoX"))
+    by_head = three_maps().view(3, 2, 16, 32).transpose(0, 1)  # [head, part, 16, 32]
+    before, weight.grad = weight.detach().clone(), by_head.reshape(96, 32).contiguous()
+    optimizer.step()
+    update = (before - weight.detach()).view(2, 3, 16, 32)
+    check_updates([update[:, part].reshape(32, 32) for part in range(3)])
+
+
 def test_joint_optimizer_state_round_trip_and_scheduling() -> None:
-    config = tiny_config(Path(), optimization={"optimizer": "muon"})
+    config = tiny_config(Path(), model={"type": "GPTJ"}, optimization={"optimizer": "muon"})
 
     def trained(steps: int, model: Any, optimizer: Any, scheduler: Any, first: int = 0) -> None:
         for step in range(first, first + steps):

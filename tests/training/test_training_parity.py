@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run
+from training_world import FAMILY_NAMES, TinyBlocks, tiny_config, tiny_model, tiny_run
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from babyllama.runs.rows import read_rows
@@ -17,7 +17,6 @@ from babyllama.training.optim.schedule import Schedule
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-FAMILIES = ["Llama", "GPT2", "GPTJ"]
 TRAINING = {"num_epochs": 10, "warmup_steps": 5}
 
 
@@ -66,7 +65,7 @@ def plain_trainer(folder: Path, family: str) -> list[float]:
     return record.values
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_fifty_steps_have_the_losses_of_a_plain_trainer(tmp_path: Path, family: str) -> None:
     sections: dict[str, Any] = {"data": {"document_attention": False}, "training": TRAINING}
     _, paths = tiny_run(tmp_path, model=tiny_model(family), eval_blocks=0, **sections)
@@ -76,7 +75,7 @@ def test_fifty_steps_have_the_losses_of_a_plain_trainer(tmp_path: Path, family: 
     assert max(abs(one - other) for one, other in zip(ours, theirs, strict=True)) < 1e-4
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_how_a_batch_is_split_changes_nothing(tmp_path: Path, family: str) -> None:
     """8 x 1, 4 x 2 and 2 x 4, with a padded block and a last step of an epoch that is not full."""
     found = []

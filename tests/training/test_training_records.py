@@ -183,7 +183,7 @@ def test_a_model_too_small_for_the_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="vocabulary"):
         check_training(
             tiny_config(tmp_path, data=data.model_dump()), resume=None, train_dataset=dataset, eval_dataset=None,
-            model_rows=tiny_model().config.vocab_size,
+            model=tiny_model(),
         )  # fmt: skip
 
 
@@ -227,8 +227,8 @@ def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) ->
 def test_operations_per_token_by_hand() -> None:
     # GPT-J: 2 layers of 4 D^2 attention and 8 D^2 feed-forward, and the output layer V D; D = 32, V = 67.
     expected = 6 * (2 * 12 * 32 * 32 + 67 * 32) + 12 * 2 * 32 * 16
-    assert throughput.flops_per_token(tiny_model("GPTJ"), 16) == expected
-    assert throughput.flops_per_token(tiny_model("GPTJ", tied=True), 16) == expected
+    assert throughput.flops_per_token(tiny_model("GPTJ", intermediate_size=128), 16) == expected
+    assert throughput.flops_per_token(tiny_model("GPTJ", intermediate_size=128, tied=True), 16) == expected
 
 
 def test_the_peak_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.config import Config
+from babyllama.architectures import families
+from babyllama.config import Config, ModelSection
+from babyllama.config.tables import FAMILIES
 from babyllama.runs import RunPaths, RunRecord
 
 VOCABULARY = 67
@@ -55,35 +57,26 @@ class TinyBlocks:
         return int(np.random.default_rng([seed, epoch]).integers(self.length)) if self.offsets else 0
 
 
-def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.0, seed: int = 0) -> Any:
-    """A 2-layer model of width 32."""
-    import torch
-    from transformers import (
-        AutoModelForCausalLM,
-        GPT2Config,
-        GPTJConfig,
-        LlamaConfig,
-    )
+FAMILY_NAMES = [known.name for known in families() if not known.probed]
+"""Every family that has a file of its own."""
 
-    common = {
-        "vocab_size": VOCABULARY,
-        "tie_word_embeddings": tied,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    drop = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
-    if family == "Llama":
-        config: Any = LlamaConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-            max_position_embeddings=64, attention_dropout=dropout, **common,
-        )  # fmt: skip
-    elif family == "GPT2":
-        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, **drop, **common)
-    else:
-        config = GPTJConfig(n_embd=32, n_layer=2, n_head=2, n_positions=64, rotary_dim=8, **drop, **common)
-    torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+def tiny_section(family: str = "Llama", **keys: Any) -> ModelSection:
+    """A model of 2 layers and width 32; for `type: hf` name an `architecture`."""
+    sizes = {"hidden_size": 32, "n_layer": 2, "n_head": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+    return ModelSection(**{"type": family, "name": "tiny", **sizes, **keys})
+
+
+def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.0, seed: int = 0, **keys: Any) -> Any:
+    """A freshly initialised model of `tiny_section`, with every dropout that its family has."""
+    from babyllama.architectures import build_model
+
+    drops = {name for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop") if name in FAMILIES.get(family).optional_keys}
+    drops = set() if FAMILIES.get(family).probed else drops
+    section = tiny_section(family, tie_word_embeddings=tied, **dict.fromkeys(drops, dropout), **keys)
+    model: Any = build_model(section, vocab_size=VOCABULARY, seq_length=LENGTH, seed=seed)
+    model.tiny_keys = {key: getattr(section, key) for key in section.model_fields_set - {"name"}}
+    return model
 
 
 def tiny_tokenizer() -> Any:
@@ -108,6 +101,8 @@ def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:
             "num_epochs": 2,
             "lr": 3e-3,
             "logging_steps": 1,
+            # The same arithmetic on every machine; `auto` is bf16 where a CPU computes it.
+            "precision": "fp32",
         },
         "optimization": {},
         "logging": {"output_dir": str(folder)},
@@ -123,11 +118,14 @@ def tiny_run(
     """Train a tiny model in `folder`; returns (TrainingMetrics, RunPaths)."""
     from babyllama.training import train
 
-    config = tiny_config(folder, **sections)
+    model = tiny_model() if model is None else model
+    config = tiny_config(
+        folder, **{**sections, "model": {**getattr(model, "tiny_keys", {}), **sections.get("model", {})}}
+    )
     paths = RunPaths(folder / config.model.name)
     result = train(
         config,
-        model=tiny_model() if model is None else model,
+        model=model,
         tokenizer=tiny_tokenizer(),
         train_dataset=TinyBlocks(),
         eval_dataset=TinyBlocks(eval_blocks, seed=1) if eval_blocks else None,

@@ -25,8 +25,9 @@ class DataSection(Section):
     """How many held-out blocks to evaluate on during training, drawn with `training.seed`; null takes all."""
     errors: Literal["strict", "replace"] = "strict"
     """Broken UTF-8 in a text file: `strict` stops and names the position, `replace` puts U+FFFD there."""
-    packing: Literal["concat", "best_fit"] = "concat"
-    """`concat` cuts one long row of documents into blocks; `best_fit` places whole documents to cut fewer of them."""
+    packing: Literal["concat", "best_fit", "separate"] = "concat"
+    """`concat` cuts one long row of documents into blocks; `best_fit` places whole documents to cut fewer of them; `separate`
+    gives each document a block of its own (or several, where it is longer), for models that no mask keeps from reading on."""
     random_offset: bool = False
     """Shift the block starts by a new random offset each epoch, so that repeated epochs see other cuts (`concat` only)."""
     document_attention: bool = True

@@ -73,7 +73,8 @@ class Causal(Objective):
         """Label smoothing and z-loss of the `optimization` section, document masks of the `data` section."""
         section = config.optimization
         options = LossOptions(section.label_smoothing, section.z_loss)
-        return cls(options, document_attention=config.data.document_attention)
+        # A row that holds one document needs no mask: what follows it is padding, which no token sees.
+        return cls(options, document_attention=config.data.document_attention and config.data.packing != "separate")
 
     def collator(self, *, training: bool) -> CausalCollator:
         """The same for training and held-out text."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from babyllama.architectures import Layout, family
 from babyllama.config import Config
 from babyllama.device import has_fast_bf16
 from babyllama.errors import ConfigError
@@ -23,36 +23,19 @@ def build_muon(model: nn.Module, config: Config) -> Optimizer:
     """Muon at `optimization.muon_lr` for the 2-D hidden matrices, AdamW at `training.lr` for the rest."""
     section = config.optimization
     groups = ParameterGroups.of(model)
-    if not groups.hidden_matrices:
+    layouts = family(config.model.type).layouts(model)
+    maps = [parameter for parameter in groups.hidden_matrices if id(parameter) in layouts]
+    others = [parameter for parameter in groups.hidden_matrices if id(parameter) not in layouts]
+    if not maps:
         raise ConfigError("optimization.optimizer = 'muon': this model has no hidden matrices; use adamw.")
     muon = Muon(
-        groups.hidden_matrices,
+        maps,
         lr=section.muon_lr,
         momentum=section.muon_momentum,
         weight_decay=section.weight_decay,
-        layouts=_layouts(model),
+        layouts=layouts,
     )
-    return JointOptimizer([muon, adamw(groups.other_matrices, groups.vectors, config)])
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """How a stored matrix relates to the linear maps it holds."""
-
-    transposed: bool = False
-    """Stored as [in, out], as GPT-2 does, instead of [out, in]."""
-    parts: int = 1
-    """Maps side by side along the outputs: 3 for query, key and value in one matrix."""
-
-
-def _layouts(model: nn.Module) -> dict[int, _Layout]:
-    from transformers.pytorch_utils import Conv1D
-
-    layouts = {}
-    for name, module in model.named_modules():
-        if isinstance(module, Conv1D):
-            layouts[id(module.weight)] = _Layout(transposed=True, parts=3 if name.endswith("c_attn") else 1)
-    return layouts
+    return JointOptimizer([muon, adamw(others + groups.other_matrices, groups.vectors, config)])
 
 
 class Muon(torch.optim.Muon):
@@ -69,7 +52,7 @@ class Muon(torch.optim.Muon):
         lr: float,
         momentum: float,
         weight_decay: float,
-        layouts: dict[int, _Layout] | None = None,
+        layouts: dict[int, Layout] | None = None,
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
         self._layouts = layouts or {}
@@ -90,20 +73,18 @@ class Muon(torch.optim.Muon):
                 buffer.lerp_(parameter.grad, 1 - group["momentum"])
                 update = parameter.grad.lerp(buffer, group["momentum"])
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                layout = self._layouts.get(id(parameter), _Layout())
-                for part, target in zip(_maps(update, layout), _maps(parameter.data, layout), strict=True):
-                    updates.setdefault(tuple(part.shape), []).append(part)  # type: ignore[arg-type]
-                    targets.setdefault(tuple(part.shape), []).append(target)  # type: ignore[arg-type]
+                layout = self._layouts.get(id(parameter), Layout())
+                for part, target in zip(layout.maps(update), layout.maps(parameter.data), strict=True):
+                    # A map's rows may lie apart in the stored matrix: one matrix for the arithmetic, views to update.
+                    matrix = part.flatten(0, 1)
+                    shape = (matrix.shape[0], matrix.shape[1])
+                    updates.setdefault(shape, []).append(matrix)
+                    targets.setdefault(shape, []).append(target)
             for shape, parts in updates.items():
                 outputs, inputs = shape
                 rate = group["lr"] * math.sqrt(max(1.0, outputs / inputs))
                 for target, direction in zip(targets[shape], orthogonalize(torch.stack(parts)), strict=True):
-                    target.sub_(direction.to(target.dtype), alpha=rate)
-
-
-def _maps(matrix: Tensor, layout: _Layout) -> tuple[Tensor, ...]:
-    """Views [out, in] of the linear maps that `matrix` holds."""
-    return (matrix.T if layout.transposed else matrix).chunk(layout.parts, dim=0)
+                    target.sub_(direction.to(target.dtype).view_as(target), alpha=rate)
 
 
 def orthogonalize(matrices: Tensor, steps: int = 5, eps: float = 1e-7) -> Tensor:

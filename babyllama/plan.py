@@ -62,7 +62,8 @@ def plan(config: Config) -> Plan:
     steps, seen = config.training.max_steps, None
     if steps is not None:
         seen = steps * sequences * length
-    elif tokens is not None:
+    elif tokens is not None and config.data.packing != "separate":
+        # How many rows documents of their own take is known when they are packed.
         steps, seen = batches.total_steps(epochs, None), round(tokens * epochs)
 
     result = Plan(counts, vocab_size, tokens, sequences, steps)
@@ -70,7 +71,7 @@ def plan(config: Config) -> Plan:
     add = result.lines.append
     add(f"run         {run_of(config)}")
     add(
-        f"model       {model.type}, {total:,} parameters: "
+        f"model       {model.architecture_name}, {total:,} parameters: "
         + ", ".join(f"{part.replace('_', ' ')} {count:,}" for part, count in counts.items() if part != "total")
     )
     add(
@@ -91,7 +92,7 @@ def plan(config: Config) -> Plan:
         warning = Schedule.from_config(config, steps).warning()
         result.warnings.extend([warning] if warning else [])
     else:
-        add("steps       known when the text is there")
+        add("steps       known when the text is packed")
     memory = memory_estimate(config, counts, vocab_size, 1 if micro == "auto" else micro, precision.name)
     add(
         "memory      about "

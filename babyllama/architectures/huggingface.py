@@ -49,7 +49,8 @@ class HuggingFace(Family):
 
     def feed_forward(self, model: ModelSection) -> int:
         """What the configuration of the class says, 0 where it says nothing."""
-        built = self.build(model, vocab_size=8, positions=8, special={})
+        special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+        built = self.build(model, vocab_size=model.vocab_size or 1 << 16, positions=8, special=special)
         return (
             model.intermediate_size or getattr(built, "intermediate_size", None) or getattr(built, "n_inner", None) or 0
         )
@@ -66,8 +67,10 @@ class HuggingFace(Family):
                 continue
             if hasattr(plain, name):
                 keys[name] = value
-            elif key in model.model_fields_set:
-                raise ConfigError(f"model.{key}: {model.architecture} has no {name}; remove the key.")
+            elif key in model.model_fields_set and getattr(model, key) is not None:
+                raise ConfigError(
+                    f"model.{key}: {model.architecture} has no {name}; remove the key, or write the name it has below model.hf."
+                )
         raw = {name for name in STANDARD.values() if {name, plain.attribute_map.get(name)} & set(model.hf)}
         if hasattr(plain, "num_attention_heads") and not {"num_attention_heads"} & ({*keys} | raw):
             raise ConfigError(f"model.n_head is required: {model.architecture} has attention heads.")

@@ -78,7 +78,7 @@ def _is_babylm(facts: RunFacts) -> bool:
 def _introduction(facts: RunFacts) -> str:
     model = facts.config.model
     size = f" with {facts.metrics.parameters:,} parameters" if facts.metrics else ""
-    text = f"A {model.type} language model{size}, trained from scratch with BabyLlama."
+    text = f"A {model.architecture_name} language model{size}, trained from scratch with BabyLlama."
     if facts.synthetic:
         text += (
             "\n\n**Its training text is synthetic**: sentences of a seeded grammar, not human language. "

@@ -15,7 +15,7 @@ from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.data.batches import Blocks
 from babyllama.training.hooks.curve import curve_task
 from babyllama.training.hooks.trackers import tracker_names
-from babyllama.training.network import keeps_documents_apart, output_layer_agrees
+from babyllama.training.probing import keeps_documents_apart, output_layer_agrees
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume
 from babyllama.training.sharding import refuse_untested_sharding

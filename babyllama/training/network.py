@@ -13,7 +13,6 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from babyllama.training.objectives.base import Batch, Objective, Sums
@@ -23,6 +22,7 @@ from babyllama.training.objectives.cross_entropy import (
     plain_cross_entropy,
 )
 from babyllama.training.objectives.masks import document_mask
+from babyllama.training.probing import compute_dtype, output_layer_agrees
 
 
 class Network:
@@ -89,60 +89,3 @@ def training_network(model: Any, objective: Objective) -> Iterator[Network]:
         model.__dict__.pop("_is_accelerate_prepared", None)
         if previous is not None:
             model.forward = previous
-
-
-def keeps_documents_apart(model: Any, seq_length: int) -> bool:
-    """Under a document mask, does `model` give each document of a row the logits it would get alone?
-
-    Found by trying: a model without attention does not, and a mask of ours would overrule a sliding window that is shorter
-    than the row.
-    """
-    window = getattr(model.config, "sliding_window", None)
-    if isinstance(window, int) and window < seq_length:
-        return False
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            device = model.get_input_embeddings().weight.device
-            lengths = [length for length in (3, 4) if length < seq_length] or [1]
-            row = torch.arange(1, 1 + sum(lengths), device=device) % model.config.vocab_size
-            documents = row.split(lengths)
-            document_ids = torch.repeat_interleave(
-                torch.arange(len(lengths), device=device), torch.tensor(lengths, device=device)
-            )
-            positions = torch.cat([torch.arange(length, device=device) for length in lengths])
-            mask = document_mask(document_ids[None], model.config._attn_implementation, compute_dtype(model))
-            together = model(
-                input_ids=row[None], position_ids=positions[None], attention_mask=mask, use_cache=False
-            ).logits[0]
-            alone = torch.cat([model(input_ids=ids[None], use_cache=False).logits[0] for ids in documents])
-            return together.shape == alone.shape and torch.allclose(together, alone, rtol=1e-4, atol=1e-4)
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError):
-        return False
-    finally:
-        model.train(was_training)
-
-
-def compute_dtype(model: nn.Module) -> torch.dtype:
-    """The number format the model's products run in: autocast's where it is on, else the weights'."""
-    parameter = next(model.parameters())
-    kind = parameter.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else parameter.dtype
-
-
-def output_layer_agrees(model: Any) -> bool:
-    """Does the output layer applied to the base model's last hidden states give the model's logits?"""
-    head = model.get_output_embeddings()
-    if type(head) is not nn.Linear or getattr(model, "base_model", model) is model:
-        return False
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            probe = torch.arange(6, device=head.weight.device).reshape(2, 3) % head.weight.shape[0]
-            hidden = model.base_model(input_ids=probe, use_cache=False).last_hidden_state
-            own = model(input_ids=probe, use_cache=False).logits
-            return torch.allclose(nn.functional.linear(hidden, head.weight, head.bias), own, rtol=1e-4, atol=1e-4)
-    finally:
-        model.train(was_training)

@@ -122,7 +122,7 @@ def test_positions_restart_at_every_document(world: World) -> None:
             assert block["position_ids"][place] == position
 
 
-@pytest.mark.parametrize("packing", ["concat", "best_fit"])
+@pytest.mark.parametrize("packing", ["concat", "best_fit", "separate"])
 def test_every_document_comes_back_and_every_word_is_counted_once(world: World, packing: str) -> None:
     dataset = world.dataset(packing=packing)
     assert list(decoded(dataset, load_fast(world.tokenizer_path))) == world.documents
@@ -135,6 +135,18 @@ def test_every_document_comes_back_and_every_word_is_counted_once(world: World, 
     assert seen == len(dataset) * 8
     assert targets <= dataset.num_tokens
     assert packing == "best_fit" or targets == dataset.num_tokens
+
+
+def test_separate_documents_never_share_a_block(world: World) -> None:
+    dataset = world.dataset(packing="separate")
+    lengths = [len(ids) for ids in dataset.document_ids()]
+    assert max(lengths) > 8, "one document takes several blocks"
+    assert len(dataset) == sum(-(-length // 8) for length in lengths)
+    for index in range(len(dataset)):
+        block = dataset.block(index)
+        size = int((block["labels"] >= 0).sum())
+        assert block["position_ids"][:size].tolist() == list(range(size)), "positions start once, at the beginning"
+        assert (block["labels"][size:] == -100).all()
 
 
 def test_a_word_counts_where_it_starts(tmp_path: Path, tokenizer_path: str) -> None:

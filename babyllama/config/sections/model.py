@@ -45,3 +45,8 @@ class ModelSection(Section):
     """With `type: hf`: the causal class of transformers, for example MistralForCausalLM, Olmo2ForCausalLM, MambaForCausalLM."""
     hf: RawKeys = Field(default_factory=dict)
     """With `type: hf`: keys of the class's own configuration, over those that follow from this section."""
+
+    @property
+    def architecture_name(self) -> str:
+        """What readers know the architecture by."""
+        return self.architecture or self.type

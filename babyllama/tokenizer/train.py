@@ -34,13 +34,15 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
     Raises DataError without any text, TokenizerError for a vocabulary below the alphabet of the type.
     """
     tokenizer = _untrained(section)
+    kind, pre_tokenizer = PreTokenizerKind.of(tokenizer), tokenizer.pre_tokenizer
+    tokenizer.pre_tokenizer = without_long_words(pre_tokenizer)
     smallest = _smallest_vocabulary(section)
     if section.vocab_size < smallest:
         raise TokenizerError(
             f"tokenizer.vocab_size: {section.vocab_size} is too small for type {section.type}, whose bytes and marks alone "
             f"take {smallest} entries. Use at least {smallest}, or type bpe (from 259)."
         )
-    pieces = _Pieces(documents, PreTokenizerKind.of(tokenizer))
+    pieces = _Pieces(documents, kind)
     try:
         tokenizer.train_from_iterator(iter(pieces), trainer=_trainer(section, progress))
     except Exception as error:
@@ -56,6 +58,7 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
         raise pieces.failure
     if pieces.characters == 0:
         raise DataError(_NO_TEXT)
+    tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer = _tidied(tokenizer, section)
     if section.add_bos:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -64,6 +67,17 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
     tokenizer.encode_special_tokens = True
     return tokenizer
 
+
+def without_long_words(pre_tokenizer: pre_tokenizers.PreTokenizer) -> pre_tokenizers.PreTokenizer:
+    """`pre_tokenizer` for training: words above `_LONGEST_WORD` bytes are cut, all others stay as they are.
+
+    The trainers' time grows with the square of a word's length, and a text without spaces can be a single word: 100,000 Han
+    characters took BPE 279 s, and take 2 s in pieces.
+    """
+    return pre_tokenizers.Sequence([pre_tokenizer, pre_tokenizers.FixedLength(length=_LONGEST_WORD)])
+
+
+_LONGEST_WORD = 1000
 
 _NO_TEXT = "there is no text to train a tokenizer on: every document is empty. Check the path of the training text."
 

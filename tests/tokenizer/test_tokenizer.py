@@ -37,6 +37,7 @@ from babyllama.tokenizer import (
     train_tokenizer,
 )
 from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+from babyllama.tokenizer.train import without_long_words
 
 pytestmark = pytest.mark.unit
 
@@ -312,6 +313,26 @@ def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
 def test_a_missing_tokenizer_names_the_command_that_makes_one(name: str) -> None:
     with pytest.raises(TokenizerError, match=r"no tokenizer at .*babyllama tokenizer"):
         load_tokenizer(name)
+
+
+def test_training_takes_words_of_any_length_in_pieces_and_no_others() -> None:
+    """Trainers are quadratic in the length of a word, and a text without spaces may be one word."""
+    plain = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    cut = without_long_words(plain)
+    for text in ("中" * 10_000, "e" + "\u0301" * 9_999, " " * 10_000, "1" * 10_000):
+        pieces = [piece for piece, _ in cut.pre_tokenize_str(text)]
+        assert max(map(len, pieces)) <= 1000
+        assert "".join(pieces) == "".join(piece for piece, _ in plain.pre_tokenize_str(text))
+    ordinary = TEXT + " " + "x" * 999 + " " + "中" * 333
+    assert cut.pre_tokenize_str(ordinary) == plain.pre_tokenize_str(ordinary)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram"])
+def test_text_without_spaces_is_trained_on_and_comes_back(kind: str) -> None:
+    text = "".join(chr(0x4E00 + number * number % 3000) for number in range(20_000))
+    tokenizer = train_tokenizer([text, TEXT], section(type=kind, vocab_size=900))
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
+    assert len(tokenizer.encode("中国人民" * 10).ids) < 120
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ doi:10.18653/v1/2024.emnlp-main.202). A boundary is a token that begins with whi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _LN2 = math.log(2)
 _BATCH = 512
+Divide = Callable[[str], list[tuple[int, int]]]
+"""A text -> (first character, character after the last one) of each word."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,16 @@ class WordSurprisal:
 
 
 def surprisal(
-    loaded: LoadedModel, texts: Iterable[str], *, boundary: np.ndarray | None = None
+    loaded: LoadedModel,
+    texts: Iterable[str],
+    *,
+    boundary: np.ndarray | None = None,
+    split_punctuation: bool = False,
 ) -> Iterator[WordSurprisal]:
     """Every whitespace-separated word of each text, in order; each text is read on its own after the beginning mark.
 
+    With `split_punctuation` what stands before and after a word's letters and digits is a row of its own ("mat" and "."); no
+    white space ends such a word, so that there are no corrected values.
     `boundary` are the ids of the tokens before which a word has ended; by default they are found in the vocabulary.
     Texts without a word give no row. Streams: memory does not grow with the number of texts. EvaluationError for
     masked models, TokenizerError for slow tokenizers (they do not tell where a token stands).
@@ -62,18 +72,20 @@ def surprisal(
         raise EvaluationError(f"{loaded.name} is a masked language model: words have no surprisal from left to right.")
     if not loaded.tokenizer.is_fast:
         raise TokenizerError("surprisal needs a fast tokenizer (tokenizer.json): it reads where each token stands.")
-    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary)
+    if split_punctuation:
+        return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), _parts)
+    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary, _words)
 
 
-def _surprisal(loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray) -> Iterator[WordSurprisal]:
+def _surprisal(loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray, divide: Divide) -> Iterator[WordSurprisal]:
     scorer = CausalScorer(loaded)
     batch: list[tuple[int, str]] = []
     for number, text in enumerate(texts, 1):
         batch.append((number, text))
         if len(batch) == _BATCH:
-            yield from _score(loaded, scorer, batch, ends)
+            yield from _score(loaded, scorer, batch, ends, divide)
             batch = []
-    yield from _score(loaded, scorer, batch, ends)
+    yield from _score(loaded, scorer, batch, ends, divide)
 
 
 def boundary_tokens(tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
@@ -96,7 +108,7 @@ def boundary_tokens(tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
 
 
 def _score(
-    loaded: LoadedModel, scorer: CausalScorer, batch: list[tuple[int, str]], ends: np.ndarray
+    loaded: LoadedModel, scorer: CausalScorer, batch: list[tuple[int, str]], ends: np.ndarray, divide: Divide
 ) -> Iterator[WordSurprisal]:
     first = context_token(loaded.tokenizer)
     head = () if first is None else (first,)
@@ -114,7 +126,7 @@ def _score(
             # Without a mark the first token has no prediction: shift so that index k is token k again.
             log_p = np.concatenate([[np.nan], log_p])
             log_end = None if log_end is None else np.concatenate([[np.nan], log_end])
-        for index, (start, end, tokens) in enumerate(_words(text, spans), 1):
+        for index, (start, end, tokens) in enumerate(_with_tokens(divide(text), spans), 1):
             plain = -float(log_p[tokens.start : tokens.stop].sum(dtype=np.float64)) / _LN2
             corrected = None
             if log_end is not None and len(tokens):
@@ -128,11 +140,8 @@ def _score(
             )
 
 
-def _words(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int, range]]:
-    """(start, end, tokens) of each word; a token belongs to the word that holds its last character.
-
-    A token of white space alone belongs to the next word, or to the last one at the end of the text.
-    """
+def _words(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each whitespace-separated word."""
     words: list[tuple[int, int]] = []
     start = None
     for position, character in enumerate(text + " "):
@@ -142,6 +151,27 @@ def _words(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int, rang
                 start = None
         elif start is None:
             start = position
+    return words
+
+
+def _parts(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each word, with what stands before its first and after its last letter or digit apart."""
+    parts = []
+    for start, end in _words(text):
+        plain = [position for position in range(start, end) if text[position].isalnum()]
+        cuts = [start, plain[0], plain[-1] + 1, end] if plain else [start, end]
+        # A mark that belongs to the letter before it (an accent written apart) stays with it.
+        while plain and cuts[2] < end and unicodedata.combining(text[cuts[2]]):
+            cuts[2] += 1
+        parts += [(a, b) for a, b in pairwise(cuts) if a < b]
+    return parts
+
+
+def _with_tokens(words: list[tuple[int, int]], spans: list[tuple[int, int]]) -> list[tuple[int, int, range]]:
+    """(start, end, tokens) of each word; a token belongs to the word that holds its last character.
+
+    A token of white space alone belongs to the next word, or to the last one at the end of the text.
+    """
     rows = []
     token = 0
     for number, (start, end) in enumerate(words):

@@ -221,3 +221,42 @@ def test_a_pipe_is_no_text_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
     os.mkfifo(tmp_path / "text.txt")
     assert main(["surprisal", str(tmp_path / "model"), "--text", str(tmp_path / "text.txt")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_items_and_conditions_go_with_every_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(save_model(tmp_path / "model"))
+    (tmp_path / "items.csv").write_text('item,condition,sentence\n7,good,"The cat, it sleeps."\n7,=bad,The cat -x\n')
+    command = [
+        "surprisal",
+        model,
+        "--text",
+        str(tmp_path / "items.csv"),
+        "--device",
+        "cpu",
+        "--text-column",
+        "sentence",
+    ]
+    assert main([*command, "--keep-columns", "item,condition"]) == 0
+    rows = [line.split(",")[:6] for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["sentence", "item", "condition", "index", "word", "start"]
+    assert rows[1][:5] == ["1", "7", "good", "1", "The"]
+    assert rows[-1][:5] == ["2", "7", "'=bad", "3", "'-x"], "what a spreadsheet would take for a formula"
+    assert main([*command, "--keep-columns", "item,condition", "--format", "jsonl"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["condition"], last["word"]) == ("=bad", "-x")
+    for columns, message in (("item,kind", "no text in 'kind'"), ("item,word", "the output has a column of that name")):
+        assert main([*command, "--keep-columns", columns]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_punctuation_may_have_rows_of_its_own(tmp_path: Path) -> None:
+    loaded = load(save_model(tmp_path))
+    text = '"Don\'t," said Zoe\u0301 (twice) -- U.S.'
+    rows = list(surprisal(loaded, [text], split_punctuation=True))
+    words = ['"', "Don't", ',"', "said", "Zoe\u0301", "(", "twice", ")", "--", "U.S", "."]
+    assert [row.word for row in rows] == words
+    assert [text[row.start : row.end] for row in rows] == words
+    assert sum(row.tokens for row in rows) == len(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+    whole = sum(row.surprisal or 0 for row in surprisal(loaded, [text]))
+    assert sum(row.surprisal or 0 for row in rows) == pytest.approx(whole, rel=1e-5)
+    assert all(row.surprisal_corrected is None for row in rows), "no white space ends such a word"

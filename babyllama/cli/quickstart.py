@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from babyllama import console
 from babyllama.errors import ConfigError, RunError
 from babyllama.runs import RunPaths
+from babyllama.text import percent
 
 if TYPE_CHECKING:
     from babyllama.config import Config
@@ -102,30 +103,26 @@ def _print_samples(paths: RunPaths) -> None:
 
 
 def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from babyllama.evaluation.results import Table
+    from babyllama.reporting.terminal import print_tables
 
     perplexity, pairs = results["perplexity"], results["blimp_synthetic"]
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"\n{escape(str(paths.root))}: trained on synthetic text", title_justify="left"
-    )
-    for heading in ("measure", "this model", "compare with"):
-        table.add_column(heading, justify="left" if heading != "this model" else "right")
-    table.add_row(
-        "held-out perplexity, per document",
-        f"{perplexity['perplexity']:.2f}",
-        f"{perplexity['unigram_perplexity']:.2f} of a unigram model",
-    )
-    table.add_row(
-        f"minimal pairs, {pairs['n']:,}",
-        f"{100 * pairs['accuracy']:.1f} %",
-        f"chance 50 %; 95 % interval {100 * pairs['accuracy_low']:.1f}-{100 * pairs['accuracy_high']:.1f}",
-    )
+    unigram = f"unigram {perplexity['unigram_perplexity']:.2f}"
+    rows = [
+        ("held-out perplexity, per document", f"{perplexity['perplexity']:.2f}", unigram, ""),
+        _accuracy(f"minimal pairs, {pairs['n']:,}, %", pairs["accuracy"], "chance 50.0", pairs, "accuracy_"),
+    ]
     for term, found in sorted(pairs["terms"].items(), key=lambda item: -item[1]["accuracy"]):
-        interval = f"{100 * found['low']:.1f}-{100 * found['high']:.1f}"
-        table.add_row(escape(f"  {term.replace('_', ' ')}"), f"{100 * found['accuracy']:.1f} %", interval)
-    Console(width=100).print(table)
+        rows.append(_accuracy(f"  {term.replace('_', ' ')}", found["accuracy"], "", found))
+    print()
+    title = f"{paths.root}: trained on synthetic text"
+    print_tables([Table(title, ("this model", "compare with", "95 % interval"), rows)])
     print(f"model and card   {paths.final}\nloss curve       {paths.plots / 'loss.png'}")
     print(f"scores           {paths.evaluation}\nin {seconds:.0f} s")
+
+
+def _accuracy(
+    label: str, accuracy: float, beside: str, found: dict[str, Any], prefix: str = ""
+) -> tuple[str, str, str, str]:
+    interval = f"{percent(found[f'{prefix}low'])}-{percent(found[f'{prefix}high'])}"
+    return label, percent(accuracy), beside, interval

@@ -77,5 +77,5 @@ def _lines(table: Table, block: Sequence[int], width: int) -> list[Text]:
         label = one_line(row[0])
         shown = label if len(label) <= name else label[: name - 1] + "…"
         text = shown.ljust(name) + "".join(one_line(row[index]).rjust(widths[index] + _GAP) for index in block)
-        lines.append(Text(text, style="bold" if number < 0 or number in table.bold else ""))
+        lines.append(Text(text.rstrip(), style="bold" if number < 0 or number in table.bold else ""))
     return lines

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from babyllama.artifacts import fingerprint_value
 from babyllama.evaluation.pairs.blimp import BLIMP_PAIRS_PER_PARADIGM, BLIMP_PARADIGMS, is_whole_blimp
+from babyllama.text import one_line
 
 BLIMP_NAME = "blimp"
 SYNTHETIC_NAME = "blimp_synthetic"
@@ -86,7 +87,7 @@ def named_set(source: str, pairs: list[MinimalPair], *, synthetic: bool) -> Pair
         folder = Path(source).resolve().name if Path(source).exists() else source.split("/")[-1]
         stem = folder if Path(source).is_dir() else file_stem(folder)
         # Other pairs must never pass for BLiMP, whatever their folder is called.
-        name = stem if stem.lower() != BLIMP_NAME else "custom_pairs"
+        name = one_line(stem) if stem.lower() != BLIMP_NAME else "custom_pairs"
     missing = [uid for uid in BLIMP_PARADIGMS if uid not in present] if genuine else []
     size = BLIMP_PAIRS_PER_PARADIGM * len(BLIMP_PARADIGMS) if genuine else len(pairs)
     return PairSet(name, pairs, missing, source, size)

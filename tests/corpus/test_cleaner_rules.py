@@ -110,6 +110,7 @@ def test_a_rule_changes_only_what_holds_a_string_that_it_needs(name: str, start:
 def test_a_rule_that_changes_every_line_still_keeps_documents_apart() -> None:
     """A cleaner of one's own may change even the lines that stand between others."""
     rules = (Rule("loud", "o becomes 0", "o", "0", needs=("o",)), Rule("short", "e goes", "e"))
+    assert FastRules(rules[:1]).apply(["a", ""]) == ["a", ""]
     texts = ["one\ntwo", "no", "endofline\nso"]
     assert (
         FastRules(rules).apply(texts)

@@ -51,6 +51,7 @@ GOLDEN = {
             "Snoop Dogg, 50 Cent, Kendrick Lamar, , Wiz Khalifa, , and many more.",
             "Snoop Dogg, 50 Cent, Kendrick Lamar, Wiz Khalifa, and many more.",
         ),
+        ('<doc id="13" title="Art">\nArt\nA craft ( or art ) .\n</doc>', "Art\nA craft (or art)."),
         ("Procter &amp; Gamble", "Procter & Gamble"),
         ("The words of the poem. &lt;poem&gt; And did those feet", "The words of the poem. And did those feet"),
         ('&lt;ref name="USA today Huffman/Loughlin"&gt;&lt;/ref&gt;', ""),
@@ -106,6 +107,8 @@ GOLDEN = {
         ("(# She's Lost Control) Go. Oh, (sighs).", "Go. Oh."),
         ("{\\an8}So when you think of me {\\and you think of} him", "So when you think of me and you think of him"),
         ("Take turns? –You lead. – No, you.\n–Fine – or not.", "Take turns?\nYou lead.\nNo, you.\nFine – or not."),
+        ("2\n00:00:05,500 --> 00:00:07,250 X1:201 X2:516 Y1:397\n- Fine.", "Fine."),
+        ("00:01.000 --> 00:04.000 align:start position:0%\n<v Bob>How <00:02.000><c>are</c> you?</v>", "How are you?"),
         ("TOUR GUIDE= Now, stay.", "Now, stay."),
         ("He saw Stefano at the FBI.\nWE NEED YOU, STEFANO.", "He saw Stefano at the FBI.\nWe need you, Stefano."),
         (
@@ -145,6 +148,11 @@ GOLDEN = {
         ("*MOT: xxx, [sighs], [coughs], .5 of it.", ".5 of it."),
         ('*CHI: " clean wall. "', '"clean wall."'),
         ("*CHI: ⌊mhm ⌋ go ni'_night ↫b↫boy.", "mhm go ni' night b boy."),
+        ("@UTF8\n@Begin\n@ID:\teng|CHI|2;03.|\n*CHI:\tno .\n@End", "no."),
+        ("*CHI: <the [/] the> [?] doggie [: dog] . 12875_14000", "the the doggie."),
+        ("*CHI: &-um (..) he goed to bed (.) yyy xxx www .", "he goed to bed."),
+        ("*CHI: 0 [=! laughs] .\n*MOT: oh.", "oh."),
+        ("*CHI: gumma@c bingbing@o a_lot ↑no .", "gumma bingbing a lot no."),
         ("stop for now. = = = childes/CHILDES_NA/Soderstrom/The/000817.cha = = =\n*MOT: oh", "stop for now.\noh"),
     ],
     "gutenberg": [
@@ -157,6 +165,12 @@ GOLDEN = {
         ("brother also.’ * * * * * ‘_Oct.", "brother also.’\n‘_Oct."),
         ("My poor ---- came particularly badly off", "My poor ---- came particularly badly off"),
         ("The struggle {vi}.", "The struggle."),
+        (
+            "Produced by Bob Typist and the Online Distributed\nProofreading Team at http://www.pgdp.net\nA TALE",
+            "A TALE",
+        ),
+        ("End of Project Gutenberg's A Terrible Coward, by George Fenn", ""),
+        ("THE END End of Project Gutenberg's A Knight, by G.A.\nHenty", "THE END"),
         ("Team at http://www.pgdp.net Hello", "Team at Hello"),
     ],
     # also the 2023 form, without labels

@@ -48,19 +48,21 @@ RULERS = Rule(
 )
 PRODUCERS = Rule(
     "production credits",
-    "`Produced by ... Proofreading Team at ...` goes",
-    r"Produced by [^\n]{0,250}?Proofread(?:ing|ers)(?: Canada)?(?: Team)?(?: at)?",
+    "`Produced by ... Proofreading Team at ...` and `End of Project Gutenberg's ...` go",
+    r"(?:Produced|E-text prepared) by (?:[^\n]|\n(?!\n)){0,250}?Proofread(?:ing|ers)(?:\s(?:Canada|Team|at)\b)*+"
+    r"|End of (?:the )?Project Gutenberg(?:['’]s| EBook of)[^\n]{0,200}(?:(?<=[A-Z]\.)\n[A-Z]\w++(?=\n))?",
     " ",
-    needs=("Produced by",),
+    needs=("Produced by", "E-text prepared by", "Project Gutenberg"),
+    across_lines=True,
 )
 _BOOKS = (
     INVISIBLE,
     FILE_MARKS,
     INSERTS,
+    PRODUCERS,
     NOTE_MARKS,
     EMPHASIS,
     RULERS,
-    PRODUCERS,
     LINKS,
     WORDLESS_LINES,
     *SPACING,
@@ -102,10 +104,10 @@ CBT = Cleaner(
     "the Children's Book Test: treebank brackets and quotes, stray spaces, as gutenberg",
     (
         INVISIBLE,
-        *_BOOKS[1:3],
+        *_BOOKS[1:4],
         TREEBANK_BRACKETS,
         *TREEBANK_QUOTES,
-        *_BOOKS[3:-1],
+        *_BOOKS[4:-1],
         SPACE_BEFORE_NT,
         EMPTY_LINES,
     ),

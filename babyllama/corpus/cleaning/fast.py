@@ -122,7 +122,7 @@ class _LineRules:
 
     def _called(self, text: str, characters: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """For each piece of `text`, which start at `starts`, the rules whose strings stand there, as a set of bits."""
-        places, bits = [], []
+        places, bits = [np.empty(0, np.intp)], [np.empty(0, np.uint64)]
         for first, table in self._tables.items():
             found = np.flatnonzero(characters[:-1] == ord(first))
             rules = table[characters[found + 1]]

@@ -20,8 +20,8 @@ BROKEN_CHARACTERS = Rule(
     needs=("\ufffd",),
 )
 _TIME = r"\d\d[,.]\d{1,3}"
-_SPAN = rf":\d\d:{_TIME} ?--?>? ?\d{{1,2}}:\d\d:{_TIME}(?!\d)"
-_TIMINGS = "`487 00:30:42,106 --> 00:30:45,310` goes, with the counter before it"
+_SPAN = rf"(?::\d\d)?:{_TIME} ?--?>? ?\d{{1,2}}(?::\d\d)?:{_TIME}(?!\d)(?: (?:[XY]\d|align|position|line|size):\S++)*+"
+_TIMINGS = "`487 00:30:42,106 --> 00:30:45,310` goes, with the counter before it and the position behind"
 COUNTERS = Rule(
     "timings and counters",
     _TIMINGS,
@@ -39,7 +39,7 @@ TIMINGS = Rule(
 FORMATS = Rule(
     "format codes",
     r"`{\pos(192,220)}`, `<i>` and `<font ...>` go; what stands in braces by mistake, as in `{\They said}`, stays",
-    r"\{\\(?:[^{}\s]*+|fn[^{}\n]*+)\}|\{\\([^{}\n]*+)\}|</?(?i:i|b|u|font)\b[^<>\n]*+>",
+    r"\{\\(?:[^{}\s]*+|fn[^{}\n]*+)\}|\{\\([^{}\n]*+)\}|</?(?i:i|b|u|c|v|lang|ruby|rt|font)\b[^<>\n]*+>|<\d\d:[\d:.]++>",
     lambda match: f" {match[1] or ''} ",
     needs=("{", "<"),
 )

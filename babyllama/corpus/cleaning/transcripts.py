@@ -34,11 +34,17 @@ INNER_LABELS = Rule(
 )
 CHAT_FILES = Rule(
     "file marks",
-    "`= = = childes/.../020030a.cha = = =` goes",
+    "CHAT's header lines (`@Begin`, `@ID: ...`) and `= = = childes/.../020030a.cha = = =` go",
     r"\s?= = = [^\s=]++ = = =\s?",
     "\n",
     needs=("= = = ",),
     across_lines=True,
+)
+CHAT_HEADERS = Rule(
+    "file marks",
+    "CHAT's header lines (`@Begin`, `@ID: ...`) and `= = = childes/.../020030a.cha = = =` go",
+    r"\n@[A-Z][^\n]*+",
+    needs=("\n@",),
 )
 BRACKETS = Rule(
     "annotations",
@@ -54,6 +60,14 @@ ANNOTATIONS = Rule(
     r"<[A-Za-z_ ]{1,30}>|child_talking(?<!\w.{13})(?!\w)",
     " ",
     needs=("<", "child_talking"),
+    speech=True,
+)
+SCOPES = Rule(
+    "scopes and pauses",
+    "CHAT's `<I want> [//]` becomes `I want`; pauses `(.)`, times `10230_12875`, the `@c` of `gumma@c` and a lone `0` go",
+    r"<([^<>\n]*+)>|\(\.{1,3}\)|(?<![\w.])\d++_\d++(?!\w)|@(?<=\w@)[a-z:]{1,6}(?!\w)|\n0 ?[.?!]?(?=\n)",
+    lambda match: match[1] or ("" if match[0][0] == "@" else "\n" if match[0][0] == "\n" else " "),
+    needs=("<", "(.", "_", "@", "\n0"),
     speech=True,
 )
 TIERS = Rule(
@@ -87,10 +101,10 @@ WORD_MARKS = Rule(
 )
 CHAT_ENDS = Rule(
     "utterance marks",
-    "CHAT's `+/.`, `+//.`, `+,`, `↫` and `⌈⌉⌊⌋` go, `+...` becomes `...`",
-    r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s)|[↫⌈⌉⌊⌋]",
+    "CHAT's `+/.`, `+//.`, `+,`, `↫`, `↑`, `↓` and `⌈⌉⌊⌋` go, `+...` becomes `...`",
+    r"\+\.\.\.|\+(?:\"/\.|//?[.?]|[,<^\"])(?=\s)|[↫⌈⌉⌊⌋↑↓]",
     lambda match: "..." if match[0] == "+..." else " " if match[0][0] in "+↫" else "",
-    needs=("+", "↫", "⌈", "⌉", "⌊", "⌋"),
+    needs=("+", "↫", "⌈", "⌉", "⌊", "⌋", "↑", "↓"),
 )
 QUOTES = Rule(
     "spaces in quotes",
@@ -126,8 +140,9 @@ CHILDES = Cleaner(
         CHAT_FILES,
         LABELS,
         CHAT_ENDS,
+        CHAT_HEADERS,
         BRACKETS,
-        ANNOTATIONS,
+        SCOPES,
         INNER_LABELS,
         TIERS,
         UNINTELLIGIBLE,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from babyllama.corpus.cleaning.cleaner import Cleaner
 from babyllama.corpus.cleaning.common import EMPTY_LINES, INVISIBLE, SPACING
 from babyllama.corpus.cleaning.rules import Rule
 
 _TAGS = (
-    "b|big|blockquote|br|center|code|contributor|div|font|gallery|hr|i|includeonly|li|math|mapframe|noinclude|nowiki|ol"
+    "b|big|blockquote|br|center|code|contributor|div|doc|font|gallery|hr|i|includeonly|li|math|mapframe|noinclude|nowiki|ol"
     "|onlyinclude|p|poem|pre|ref|references|s|section|small|source|span|strike|sub|sup|syntaxhighlight|table|td|templatedata"
     "|templatestyles|th|timeline|timestamp|tr|tt|u|ul|username|var"
 )
 _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "nbsp": " ", "ndash": "–", "mdash": "—"}
+
+
+def _closed(match: re.Match[str]) -> str:
+    return match[0].strip()
+
 
 HEADINGS = Rule(
     "heading marks",
@@ -47,6 +54,13 @@ EMPTY_BRACKETS = Rule(
     lambda match: "" if match[0].endswith(")") else "(",
     needs=("( ", "(,", "(;", "(:", "(/", "(–", "(-", "()"),
 )
+BRACKET_SPACES = Rule(
+    "spaces in brackets",
+    "`( or craft )` becomes `(or craft)`",
+    r"\( (?=\w)| \)(?<=[\w.] \))",
+    _closed,
+    needs=("( ", " )"),
+)
 COMMAS = Rule(
     "repeated commas", "`, , ,`, left where links stood, becomes one comma", r",(?: ,)++", ",", needs=(", ,",)
 )
@@ -60,5 +74,17 @@ TABLES = Rule(
 WIKIPEDIA = Cleaner(
     "wikipedia",
     "encyclopedia articles: heading marks, markup, citation marks, what templates left behind",
-    (INVISIBLE, HEADINGS, MARKUP, ENTITIES, CITATIONS, EMPTY_BRACKETS, COMMAS, TABLES, *SPACING, EMPTY_LINES),
+    (
+        INVISIBLE,
+        HEADINGS,
+        MARKUP,
+        ENTITIES,
+        CITATIONS,
+        EMPTY_BRACKETS,
+        BRACKET_SPACES,
+        COMMAS,
+        TABLES,
+        *SPACING,
+        EMPTY_LINES,
+    ),
 )

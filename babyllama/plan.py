@@ -10,22 +10,28 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from babyllama.architectures import family, parameter_counts
 from babyllama.artifacts import MANIFEST_NAME, Manifest
-from babyllama.config import Config, ModelSection
+from babyllama.config import Config
 from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
 from babyllama.corpus.reading import read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
+from babyllama.text import file_size
 from babyllama.training.data.batch_plan import batch_plan
+from babyllama.training.machine import Machine
 from babyllama.training.optim.schedule import Schedule
 
 _SAMPLE_BYTES = 1_000_000
-_BYTES_PER_TOKEN = 3.9
-"""Of English under a 16k BPE trained on it (the 2 MB mix: 3.85); used only while text or tokenizer do not exist."""
-_TOKENS_PER = {"bytes": 1 / _BYTES_PER_TOKEN, "words": 1.43, "tokens": 1.0}
+_VOCABULARIES = (512, 1000, 2000, 4000, 8000, 16000, 32000)
+_BYTES_PER_TOKEN = (1.98, 2.46, 2.86, 3.23, 3.56, 3.83, 4.03)
+"""Of English under a byte-level BPE trained on it (the 2 MB mix; speech is up to a quarter lower, stories a tenth higher): used
+only while text or tokenizer do not exist."""
+_BYTES_PER_WORD = 5.52
 
 
 @dataclass
@@ -46,7 +52,7 @@ def plan(config: Config) -> Plan:
     vocab_size, tokenizer_line = vocabulary(config)
     model = config.model
     counts = parameter_counts(model, vocab_size=vocab_size, seq_length=config.data.seq_length)
-    tokens, text_line = _tokens(config)
+    tokens, text_line = _tokens(config, vocab_size)
     device = choose_device(config.training.device)
     precision = choose_precision(config.training, device)
 
@@ -93,45 +99,35 @@ def plan(config: Config) -> Plan:
         result.warnings.extend([warning] if warning else [])
     else:
         add("steps       known when the text is packed")
-    memory = memory_estimate(config, counts, vocab_size, 1 if micro == "auto" else micro, precision.name)
-    add(
-        "memory      about "
-        + _size(sum(memory.values()))
-        + ": "
-        + ", ".join(f"{name} {_size(count)}" for name, count in memory.items())
-    )
+    add(f"memory      {_memory(config, vocab_size, batches.accumulation, Machine(device, precision))}")
     add(f"device      {describe_device(device)}; precision {precision.name} ({precision.note})")
     if precision.warning:
         result.warnings.append(precision.warning)
     return result
 
 
-def memory_estimate(
-    config: Config, counts: dict[str, int], vocab_size: int, micro_batch: int, precision: str
-) -> dict[str, int]:
-    """Bytes on the training device by purpose; an estimate, good to about a third.
+def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine) -> str:
+    """The line that says what a training step takes, by part."""
+    from babyllama.training.footprint import step_footprint
 
-    fp32 weights, gradients and two AdamW moments take 4 + 4 + 8 bytes per parameter. A block keeps about 8 D + 4 F
-    values per token for its backward pass (inputs of norms, projections and the feed-forward layer; flash attention
-    keeps no T x T matrix), or D with gradient checkpointing plus one block's working set.
-    """
-    model: ModelSection = config.model
-    width, inner = model.hidden_size, family(model.type).feed_forward(model)
-    value = 4 if precision == "fp32" else 2
-    rows = micro_batch * config.data.seq_length
-    block = rows * (8 * width + 4 * inner) * value
-    kept = (
-        rows * width * value * model.n_layer + block
-        if config.training.gradient_checkpointing
-        else block * model.n_layer
-    )
-    return {
-        "weights": 4 * counts["total"],
-        "gradients": 4 * counts["total"],
-        "optimizer": 8 * counts["total"],
-        "activations": kept,
-        "logits": min(rows, 2048) * vocab_size * 4,
+    # `auto` takes what fits, so one sequence is the least that training needs.
+    auto = config.training.batch_size == "auto"
+    micro_batch = 1 if config.training.batch_size == "auto" else config.training.batch_size
+    try:
+        memory = step_footprint(
+            config, vocab_size=vocab_size, micro_batch=micro_batch, accumulation=accumulation, machine=machine
+        )
+    except RuntimeError:
+        name = config.model.architecture_name
+        return f"not known beforehand: {name} does not run on tensors without data"
+    parts = {
+        "weights": memory.weights,
+        "optimizer": memory.optimizer,
+        "activations and gradients": memory.step,
+        "held by the allocator": memory.allocator,
     }
+    split = ", ".join(f"{name} {file_size(count)}" for name, count in parts.items() if count)
+    return f"about {file_size(memory.total)}{' with one sequence at a time' if auto else ''}: {split}"
 
 
 def vocabulary(config: Config) -> tuple[int, str]:
@@ -151,7 +147,7 @@ def vocabulary(config: Config) -> tuple[int, str]:
     return config.model.vocab_size or asked, f"{path}, not there yet ({how}); counted with {asked:,} entries"
 
 
-def _tokens(config: Config) -> tuple[int | None, str]:
+def _tokens(config: Config, vocab_size: int) -> tuple[int | None, str]:
     """(tokens in one epoch or None, the line that says how they were counted)."""
     path = config.data.train_path
     try:
@@ -159,12 +155,12 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     except MissingTextError:
         if config.mixing and config.mixing.budget:
             amount = parse_amount(config.mixing.budget)
-            tokens = round(amount.number * _TOKENS_PER[amount.unit or "bytes"])
+            tokens = round(amount.number * _tokens_per(amount.unit or "bytes", vocab_size))
             made = f"train mixes {config.mixing.budget} from {config.mixing.root}, about {tokens:,} tokens"
             return tokens, f"{path}, not there yet ({made})"
         return None, f"{path}, not there yet"
     size = sum(file.stat().st_size for file in files)
-    text = f"{path}, {len(files)} file(s), {_size(size)}"
+    text = f"{path}, {len(files)} file(s), {file_size(size)}"
     counted = _counted(config, files)
     if counted is not None:
         return counted, f"{text}, {counted:,} tokens (counted when it was packed)"
@@ -173,9 +169,21 @@ def _tokens(config: Config) -> tuple[int | None, str]:
     except BabyLlamaError as error:
         return None, f"{text}; a sample cannot be read: {error}"
     if estimate is None:
-        tokens = round(size * _TOKENS_PER["bytes"])
-        return tokens, f"{text}, about {tokens:,} tokens ({_BYTES_PER_TOKEN} bytes per token assumed)"
+        tokens = round(size * _tokens_per("bytes", vocab_size))
+        ratio = size / max(1, tokens)
+        return (
+            tokens,
+            f"{text}, about {tokens:,} tokens ({ratio:.2f} bytes per token, as English under {vocab_size:,} entries)",
+        )
     return estimate, f"{text}, about {estimate:,} tokens ({size / max(1, estimate):.2f} bytes per token in a sample)"
+
+
+def _tokens_per(unit: str, vocab_size: int) -> float:
+    """Tokens in a byte, word or token of English, under a tokenizer of that many entries which is not trained yet."""
+    if unit == "tokens":
+        return 1.0
+    bytes_per_token = float(np.interp(math.log(vocab_size), np.log(_VOCABULARIES), _BYTES_PER_TOKEN))
+    return (1 if unit == "bytes" else _BYTES_PER_WORD) / bytes_per_token
 
 
 def _counted(config: Config, files: list[Path]) -> int | None:
@@ -208,11 +216,3 @@ def _estimated(config: Config, files: list[Path], size: int) -> int | None:
             break
     encoded = load_fast(config.data.tokenizer_path).encode_batch_fast(sample)
     return round(sum(len(item) + 2 for item in encoded) * size / max(1, read))
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

@@ -251,6 +251,16 @@ def test_shipped_configurations_plan_without_their_inputs(
     assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
 
 
+def test_tokens_of_a_tokenizer_that_is_not_trained_yet_follow_from_its_size(world: Path) -> None:
+    counted = {
+        size: plan(load_config("c.yaml", [f"tokenizer.vocab_size={size}", "data.tokenizer_path=later.json"])).tokens
+        for size in (1000, 16000)
+    }
+    size = sum(file.stat().st_size for file in Path(load_config("c.yaml").data.train_path).rglob("*") if file.is_file())
+    assert counted[1000] == pytest.approx(size / 2.46, rel=0.01)
+    assert counted[16000] == pytest.approx(size / 3.83, rel=0.01)
+
+
 def test_overwrite_replaces_runs_only(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     thesis = world / "models" / "tiny" / "thesis.tex"
     thesis.parent.mkdir(parents=True)

@@ -28,10 +28,10 @@ from babyllama.training.probing import compute_dtype, output_layer_agrees
 class Network:
     """The model's parts, whatever its family calls them."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, fused: bool | None = None) -> None:
         self.model = model
         self._forward: Callable[..., Any] = model.forward
-        self.fused = output_layer_agrees(model)
+        self.fused = output_layer_agrees(model) if fused is None else fused
         """Whether the output layer on the last hidden states gives the model's own logits on a probe. A family that scales
         or caps its logits does not, and is trained on what it computes, through its own logits."""
 
@@ -68,10 +68,13 @@ class Network:
 
 
 @contextlib.contextmanager
-def training_network(model: Any, objective: Objective) -> Iterator[Network]:
-    """Within the block `model(labels=..., **batch)` returns the loss sums of `objective`."""
+def training_network(model: Any, objective: Objective, *, fused: bool | None = None) -> Iterator[Network]:
+    """Within the block `model(labels=..., **batch)` returns the loss sums of `objective`.
+
+    `fused` is given where the model cannot be probed.
+    """
     previous = model.__dict__.get("forward")
-    network = Network(model)
+    network = Network(model, fused=fused)
     original = network._forward
 
     def forward(self: Any, input_ids: Tensor | None = None, labels: Tensor | None = None, **more: Any) -> Any:

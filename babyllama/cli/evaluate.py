@@ -136,12 +136,13 @@ def _run(args: argparse.Namespace) -> int:
     for name in names or ():
         TASKS.get(name)
     places = [locate_model(path) for path in args.models]  # a mistyped name is told before the ones ahead are scored
-    from babyllama.device import set_threads
-    from babyllama.evaluation.runner import compare, run_tasks
-    from babyllama.evaluation.tasks import build_tasks
+    with console.progress("loading"):
+        from babyllama.device import set_threads
+        from babyllama.evaluation.runner import compare, run_tasks
+        from babyllama.evaluation.tasks import build_tasks
 
-    tasks = build_tasks(names, {name: getattr(args, name) for name in SETTINGS})
-    set_threads()
+        tasks = build_tasks(names, {name: getattr(args, name) for name in SETTINGS})
+        set_threads()
     found: list[list[Result]] = []
     for path, place in zip(args.models, places, strict=True):
         results = run_tasks(place, partial(load, args, path), tasks, named=names is not None, again=args.overwrite)

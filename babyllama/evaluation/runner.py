@@ -74,7 +74,8 @@ def run_tasks(
             results.append(reused)
             continue
         if loaded is None:
-            loaded = load()
+            with console.progress(f"loading {place.name}"):
+                loaded = load()
             for line in loaded.notes:
                 console.say(f"note: {line}")
         if loaded.masked and task.needs_causal and not named:

@@ -73,6 +73,8 @@ def test_zorro_has_the_unacceptable_sentence_first(tmp_path: Path) -> None:
     file.write_text("one line\n")
     with pytest.raises(DataError, match="odd number"):
         read_pairs(tmp_path, "zorro")
+    with pytest.raises(DataError, match=r"holds no minimal-pair files .*--pair-format zorro would read"):
+        read_pairs(tmp_path)
 
 
 CLIMP = "sentence,label,minimal_pair_id,phenomenon\n他 吃掉 苹果,1,0,binding\n他 吃 他,0,0,binding\n"
@@ -82,6 +84,8 @@ def test_climp_joins_the_two_rows_of_a_pair(tmp_path: Path) -> None:
     (tmp_path / "climp.csv").write_text(CLIMP, encoding="utf-8")
     (pair,) = read_pairs(tmp_path, "climp").pairs
     assert (pair.uid, pair.good, pair.bad) == ("binding", "他 吃掉 苹果", "他 吃 他")
+    with pytest.raises(DataError, match=r"columns are those of CLiMP .*--pair-format climp"):
+        read_pairs(tmp_path)
     (tmp_path / "climp.csv").write_text(CLIMP + "x,1,7,binding\n", encoding="utf-8")
     with pytest.raises(DataError, match="pair '7' of binding has one sentence"):
         read_pairs(tmp_path, "climp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -16,72 +17,19 @@ from babyllama.evaluation.tasks import Task, build_tasks
 
 pytestmark = pytest.mark.integration
 
-MODULE = """
-from babyllama.artifacts import fingerprint_value
-from babyllama.config.tables import PROTOCOLS, TASKS
-from babyllama.evaluation.protocols import Protocol
-from babyllama.evaluation.results import Bars, Measure, Result, Table
-from babyllama.evaluation.tasks import Task, TaskData, TaskSettings
 
-PROTOCOLS.register(
-    "mean-after-bos",
-    Protocol("mean-after-bos", prefix="context", leading_space=False, reduction="mean", ties="good", nan_is_lowest=False, source="me"),
-)
-
-
-class LettersSettings(TaskSettings):
-    letter: str = "a"
-
-
-class Letters(Result):
-    kind = "letters"
-
-    def headline(self):
-        return [Measure("share of the letter", f"{self.numbers['share']:.3f}")]
-
-    def tables(self, *, details=False):
-        return [Table("letters", ("share",), [(self.numbers["letter"], f"{self.numbers['share']:.3f}")])]
-
-    def curve(self):
-        return {"share": self.numbers["share"]}
-
-    def bars(self):
-        return Bars("letters", "share", {self.numbers["letter"]: self.numbers["share"]}, ("all", self.numbers["share"]))
-
-    @classmethod
-    def compare(cls, models, results):
-        return [{"model": model, "share": result.numbers["share"]} for model, result in zip(models, results)]
-
-    @classmethod
-    def comparison_tables(cls, key, compared):
-        return [Table("letters side by side", [one["model"] for one in compared], [("share", *(f"{one['share']:.3f}" for one in compared))])]
-
-
-@TASKS.register("letters")
-class LettersTask(Task):
-    name = "letters"
-    title = "how often a letter stands in a sample"
-    Settings = LettersSettings
-    result = Letters
-    curve_columns = ("share",)
-
-    def data(self, place):
-        return TaskData("Once", {"prompt": fingerprint_value("Once")})
-
-    def score(self, loaded, data, progress=None):
-        from babyllama.evaluation import generate
-
-        text = generate(loaded, data.content, seed=self.settings.seed, max_new_tokens=8)[0]
-        letter = self.settings.letter
-        return Letters({"letter": letter, "share": text.count(letter) / len(text)})
-"""
+def module_of_the_guide(repository: Path) -> str:
+    """The examples of docs/contributing.md: a task and a protocol."""
+    guide = (repository / "docs" / "contributing.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    return "\n".join(block for block in blocks if "TASKS.register" in block or "PROTOCOLS.register" in block)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def world(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs, and a module of one's own that is imported."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_tasks.py").write_text(MODULE)
+    (tmp_path / "my_tasks.py").write_text(module_of_the_guide(repository))
     monkeypatch.syspath_prepend(str(tmp_path))
     for table in (TASKS, PROTOCOLS):
         monkeypatch.setattr(table, "_entries", dict(table._entries))

@@ -43,6 +43,8 @@ class PairFormat:
     """Must that number be unique within its paradigm?"""
     suffixes: tuple[str, ...] = TABLES
     """Of its files in a folder; each also with .gz."""
+    known_by: tuple[str, ...] = ()
+    """Columns by which a message recognises it; those of the two sentences where none are given."""
     rows: Callable[[str, str, str], Rows] = lambda text, name, stem: table_rows(text, name)
     """(text of a file, its name, its name without suffixes) -> rows."""
 
@@ -76,8 +78,10 @@ class PairFormat:
 
     def _hint(self, row: Row) -> str:
         """What the columns that are there may be."""
-        known = next((one for _, one in PAIR_FORMATS.items() if one.good in row and one.bad in row), None)
-        if known is not None and (known.good, known.bad) != (self.good, self.bad):
+        known = next(
+            (one for _, one in PAIR_FORMATS.items() if set(one.known_by or (one.good, one.bad)) <= set(row)), None
+        )
+        if known is not None and known.name != self.name:
             return f"Its columns are those of {known.title}: --pair-format {known.name}."
         if "conditions" in row or "items" in row:
             return (
@@ -185,7 +189,13 @@ for _format in (
     PairFormat(
         "multiblimp", "MultiBLiMP (sen, wrong_sen)", good="sen", bad="wrong_sen", group="phenomenon", term="phenomenon"
     ),
-    PairFormat("climp", "CLiMP (sentence, label, minimal_pair_id)", suffixes=(".csv", ".tsv"), rows=_climp),
+    PairFormat(
+        "climp",
+        "CLiMP (sentence, label, minimal_pair_id)",
+        suffixes=(".csv", ".tsv"),
+        known_by=("sentence", "label", "minimal_pair_id"),
+        rows=_climp,
+    ),
     PairFormat("zorro", "Zorro (two lines a pair, the unacceptable first)", suffixes=(".txt",), rows=_zorro),
 ):
     PAIR_FORMATS.register(_format.name, _format)

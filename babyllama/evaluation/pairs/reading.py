@@ -91,6 +91,8 @@ def _no_files(folder: Path, kind: PairFormat) -> str:
     endings = ", ".join(f"*{suffix}" for suffix in kind.suffixes)
     single = sorted(file.name for file in folder.glob("*.json") if file.name != MANIFEST_NAME)
     hint = f" Name {folder / single[0]} itself if it is one." if single and kind.rows is PairFormat.rows else ""
+    others = [name for name, other in PAIR_FORMATS.items() if other.suffixes != kind.suffixes and _files(folder, other)]
+    hint += f" There are files that --pair-format {' or '.join(others)} would read." if others else ""
     return f"{folder} holds no minimal-pair files ({endings}; format {kind.title}).{hint}"
 
 

@@ -155,7 +155,7 @@ class CausalScorer:
     def _edges(
         self, batch: Sequence[Row], sources: np.ndarray, tokens: np.ndarray, subset: np.ndarray | None = None
     ) -> np.ndarray:
-        """log p(tokens[e] | what the node sources[e] has read) for every edge e, and log p(subset | ...) if wanted.
+        """log p(tokens[e] | what the node sources[e] has read) for every edge e, and log p(subset | ...) if there is one.
 
         `sources` index the flattened [B x T]; the result has shape [1 or 2, edges].
         """
@@ -177,7 +177,7 @@ class CausalScorer:
         bounds = np.searchsorted(np.take(edge_node, order), np.arange(0, len(nodes) + chunk, chunk))
         edges = torch.from_numpy(order).to(self.device)
         owner = torch.from_numpy(edge_node).to(self.device)
-        wanted = torch.from_numpy(tokens).to(self.device)
+        came = torch.from_numpy(tokens).to(self.device)
         for number, begin in enumerate(range(0, len(nodes), chunk)):
             logits = picked[begin : begin + chunk]
             if head is not None:
@@ -185,10 +185,10 @@ class CausalScorer:
             logits = logits.float()  # [nodes, V]
             here = edges[int(bounds[number]) : int(bounds[number + 1])]
             node = owner[here] - begin
-            came = logits[node, wanted[here]]
+            observed = logits[node, came[here]]
             mass = None if chosen is None else torch.logsumexp(logits[:, chosen], dim=-1)
             total = _log_sum_exp(logits)
-            values[0, here] = came - total[node]
+            values[0, here] = observed - total[node]
             if mass is not None:
                 values[1, here] = (mass - total)[node]
         return values.cpu().numpy()

@@ -110,7 +110,7 @@ class MaskedScorer:
         ids: np.ndarray = np.zeros((len(batch), width), dtype=np.int64)
         seen: np.ndarray = np.zeros((len(batch), width), dtype=np.int64)
         at = np.array([sequences[n].targets[k] for n, k in batch])
-        wanted = np.array([sequences[n].ids[sequences[n].targets[k]] for n, k in batch])
+        came = np.array([sequences[n].ids[sequences[n].targets[k]] for n, k in batch])
         for row, (n, k) in enumerate(batch):
             sequence = sequences[n]
             ids[row, : len(sequence.ids)] = sequence.ids
@@ -123,7 +123,7 @@ class MaskedScorer:
             rows,
             torch.from_numpy(at).to(self.device),
         )
-        values = torch.log_softmax(logits.float(), dim=-1)[rows, torch.from_numpy(wanted).to(self.device)]
+        values = torch.log_softmax(logits.float(), dim=-1)[rows, torch.from_numpy(came).to(self.device)]
         return values.cpu().numpy()
 
     def _hidden(self, sequence: Encoded, target: int) -> list[int]:

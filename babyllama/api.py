@@ -148,7 +148,11 @@ class DataProcessor:
         data = data.model_copy(update={"tokenizer_path": self._saved(data.packed_dir)})
         with console.quiet():
             return prepare_dataset(
-                lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split="train"
+                lambda: read_documents(files, errors=data.errors, column=data.column),
+                files,
+                data.tokenizer_path,
+                data,
+                split="train",
             )
 
     def _saved(self, packed_dir: str) -> str:

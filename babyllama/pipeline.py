@@ -131,7 +131,11 @@ def prepare_inputs(config: Config) -> Inputs:
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
         return prepare_dataset(
-            lambda: read_documents(files, errors=data.errors), files, data.tokenizer_path, data, split=split
+            lambda: read_documents(files, errors=data.errors, column=data.column),
+            files,
+            data.tokenizer_path,
+            data,
+            split=split,
         )
 
     return Inputs(
@@ -149,7 +153,13 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
         from babyllama.corpus.reading import read_documents
         from babyllama.tokenizer import build_tokenizer
 
-        build_tokenizer(lambda: read_documents(files, errors=config.data.errors), files, config.tokenizer, path)
+        build_tokenizer(
+            lambda: read_documents(files, errors=config.data.errors, column=config.data.column),
+            files,
+            config.tokenizer,
+            path,
+            column=config.data.column,
+        )
     elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
         raise TokenizerError(
             f"data.tokenizer_path = {str(path)!r}: no tokenizer there. Train one with\n"

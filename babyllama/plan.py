@@ -209,7 +209,7 @@ def _estimated(config: Config, files: list[Path], size: int) -> int | None:
     if find_tokenizer(config.data.tokenizer_path) is None:
         return None
     sample, read = [], 0
-    for document in read_documents(files, errors=config.data.errors):
+    for document in read_documents(files, errors=config.data.errors, column=config.data.column):
         sample.append(document[:_SAMPLE_BYTES])
         read += len(sample[-1].encode()) + len("\n<|endoftext|>\n")
         if read >= _SAMPLE_BYTES:

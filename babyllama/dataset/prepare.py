@@ -35,7 +35,8 @@ def packed_folder(data: DataSection, split: Split) -> Path:
 
 
 def _settings(data: DataSection) -> dict[str, str | int]:
-    return {"seq_length": data.seq_length, "packing": data.packing, "errors": data.errors, "format": FORMAT}
+    shaped: dict[str, str | int] = {"seq_length": data.seq_length, "packing": data.packing, "errors": data.errors}
+    return shaped | {"format": FORMAT} | ({} if data.column == "text" else {"column": data.column})
 
 
 def prepare_dataset(

@@ -34,13 +34,14 @@ def build_tokenizer(
     progress: bool = False,
     keep_foreign: bool = True,
     left_out: str | None = None,
+    column: str = "text",
 ) -> bool:
     """Make `path` hold a tokenizer trained by `section` on `documents`; True when it was trained, False when reused.
 
     `documents()` streams the text of `files`, whose contents are the stage's input. A tokenizer whose manifest fits and
     whose files are whole is reused, any other of ours is trained again; the console is told which, and why. A tokenizer
     without a manifest is somebody else's: it is used as it is, or, without `keep_foreign`, a TokenizerError; `overwrite`
-    replaces it. `left_out` says in words which of the files' text `documents()` does not give.
+    replaces it. `left_out` says in words which of the files' text `documents()` does not give, `column` which column of records it reads.
     """
     path = Path(path)
     if not files:
@@ -75,7 +76,9 @@ def build_tokenizer(
         folder,
         STAGE,
         inputs=inputs,
-        settings=section.model_dump(mode="json") | ({"left_out": left_out} if left_out else {}),
+        settings=section.model_dump(mode="json")
+        | ({"left_out": left_out} if left_out else {})
+        | ({} if column == "text" else {"column": column}),
         write=write,
         title=f"tokenizer {path}",
         overwrite=overwrite,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from babyllama.config.types import Count, FilePath, Optional_, Section, Width
+from babyllama.config.types import Count, FilePath, Optional_, Section, Text, Width
 
 
 class DataSection(Section):
@@ -19,6 +19,8 @@ class DataSection(Section):
     """Training text: a file, a folder of text files, or a glob. With a `mixing` section: where the mix is written."""
     eval_path: Annotated[FilePath | None, Optional_] = "./data/babylm_dev_clean"
     """Held-out text in the same forms; null trains without evaluation."""
+    column: Text = "text"
+    """Column or JSON key that holds the text of .jsonl and .parquet files; `meta.text` is the key `text` of the object `meta`."""
     seq_length: Width = 128
     """Tokens per block, which is also the longest context the model is trained on."""
     eval_samples: Annotated[Count | None, Optional_] = None

@@ -13,7 +13,7 @@ class SourceSection(Section):
     """One source of a mix."""
 
     path: Annotated[FilePath | None, Optional_] = None
-    """File, folder or glob, relative to `mixing.root`: text, .jsonl or .parquet, also as .gz .zst .xz .bz2."""
+    """File, folder or glob, relative to `mixing.root`: text, .cha, .srt, .vtt, .jsonl or .parquet, also as .gz .zst .xz .bz2."""
     hub: Annotated[Text | None, Optional_] = None
     """Hub data set by name instead of a path; it is streamed."""
     config_name: Annotated[Text | None, Optional_] = None
@@ -21,7 +21,11 @@ class SourceSection(Section):
     split: Text = "train"
     """Split of the Hub data set."""
     column: Text = "text"
-    """Column or JSON key that holds the text (Hub, .jsonl, .parquet)."""
+    """Column or JSON key that holds the text (Hub, .jsonl, .parquet); `meta.text` is the key `text` of the object `meta`."""
+    speakers: Literal["all", "children", "adults"] = "all"
+    """Whose utterances of CHAT transcripts (.cha) are read, by the roles in their `@Participants` header."""
+    titles: bool = True
+    """Keep the title line of WikiExtractor's articles."""
     name: Annotated[Text | None, Optional_] = None
     """Name in tables and manifests; by default the file stem or the Hub name."""
     domain: Annotated[Text | None, Optional_] = None

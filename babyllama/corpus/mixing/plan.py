@@ -198,4 +198,6 @@ def _described(source: Source) -> dict[str, Any]:
         "domains": list(source.domains),
         "weight": source.weight,
         "column": source.section.column,
+        "speakers": source.section.speakers,
+        "titles": source.section.titles,
     }

@@ -15,6 +15,7 @@ from babyllama.config.sections import MixingSection, SourceSection
 from babyllama.corpus.cleaning import CLEANERS, clean_all
 from babyllama.corpus.reading import corpus_files, fingerprint_text, hub
 from babyllama.corpus.reading.files import RECORD_SUFFIXES, plain_stem, plain_suffix, same_text
+from babyllama.corpus.reading.formats import DOMAINS, Choice, format_of, formatted_documents
 from babyllama.corpus.reading.records import records
 from babyllama.corpus.reading.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
@@ -35,8 +36,8 @@ class Source:
     files: tuple[Path, ...]
     errors: str
 
-    def parts(self) -> Iterator[Part]:
-        """The documents in file order (a very long one in several parts), raw."""
+    def parts(self, *, labels: bool = False) -> Iterator[Part]:
+        """The documents in file order (a very long one in several parts), raw; `labels` keeps the speakers of CHAT."""
         if self.section.hub:
             for text in hub.texts(self.section):
                 yield from split_record(text, self.domain or "default")
@@ -45,6 +46,10 @@ class Source:
             if plain_suffix(file) in RECORD_SUFFIXES:
                 for text in records(file, self.section.column, self.errors):
                     yield from split_record(text, domain)
+            elif kind := format_of(file):
+                choice = Choice(self.section.speakers, labels, self.section.titles)
+                for text in formatted_documents(file, kind, self.errors, choice):
+                    yield from split_record(text, domain)
             else:
                 yield from split_file(file, domain, self.errors)
 
@@ -52,7 +57,7 @@ class Source:
         """The documents as `parts` gives them, each with its cleaned text."""
         waiting: list[Part] = []
         characters = 0
-        for part in self.parts():
+        for part in self.parts(labels=keep_speakers):
             if waiting and (characters > _CLEANED_TOGETHER or part.domain != waiting[0].domain):
                 yield from _cleaned(waiting, keep_speakers)
                 waiting, characters = [], 0
@@ -62,8 +67,11 @@ class Source:
             yield from _cleaned(waiting, keep_speakers)
 
     def domain_of(self, file: Path) -> str:
-        """The cleaner and splitter for `file`: the configured domain, else what its BabyLM stem says."""
-        return self.domain or guess_domain(plain_stem(file))
+        """The cleaner and splitter for `file`: the configured domain, else what its BabyLM stem says, else its format."""
+        if self.domain:
+            return self.domain
+        guessed = guess_domain(plain_stem(file))
+        return DOMAINS.get(plain_suffix(file), guessed) if guessed == "default" else guessed
 
     @property
     def domains(self) -> tuple[str, ...]:

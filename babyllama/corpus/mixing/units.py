@@ -53,7 +53,7 @@ def units_of(
 ) -> Iterator[Unit]:
     """The units of `source` in file order, streamed; `reading` is kept up to date."""
     document, piece = first_document - 1, 0
-    raw = ((part, part.text.strip()) for part in source.parts())
+    raw = ((part, part.text.strip()) for part in source.parts(labels=keep_speakers))
     for part, text in source.cleaned_parts(keep_speakers) if cleaned else raw:
         reading.characters += len(part.text)
         reading.kept += len(text)

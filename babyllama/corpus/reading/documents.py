@@ -13,6 +13,7 @@ from pathlib import Path
 from babyllama import console
 from babyllama.corpus.reading.decoding import SEPARATOR, line_blocks, uncut_end
 from babyllama.corpus.reading.files import RECORD_SUFFIXES, plain_suffix
+from babyllama.corpus.reading.formats import Choice, format_of, formatted_documents
 from babyllama.corpus.reading.records import records
 
 MAX_DOCUMENT = 1_000_000
@@ -24,12 +25,12 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n)?")
 _OTHER_SPELLING = re.compile(r"<[ ]?[/|]{0,2}[ ]?(?i:end[ _-]?of[ _-]?(?:text|document))[ ]?[/|]{0,2}[ ]?>")
 
 
-def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> Iterator[str]:
+def read_documents(paths: Sequence[str | Path], *, errors: str = "strict", column: str = "text") -> Iterator[str]:
     """The documents of prepared corpus files, in order and in bounded memory.
 
     Text files are split at `<|endoftext|>`; spaces beside it in its line, the line break before such a line and the one
     behind it, and the last one of a file, belong to no document. `.jsonl` and `.parquet` files give one document per record
-    of their column `text`. Empty documents are dropped. A document longer than `MAX_DOCUMENT` characters comes in
+    of their `column`; transcripts, subtitles, books and articles in the formats of `formats` give those. Empty documents are dropped. A document longer than `MAX_DOCUMENT` characters comes in
     consecutive pieces cut at line ends, which joined are the document.
 
     Raises `DataError` for a file that cannot be read; `errors="replace"` accepts broken UTF-8 and marks it by
@@ -37,11 +38,15 @@ def read_documents(paths: Sequence[str | Path], *, errors: str = "strict") -> It
     """
     for path in map(Path, paths):
         if plain_suffix(path) in RECORD_SUFFIXES:
-            for record in records(path, errors=errors):
-                for text in split_at_separators(record):
-                    yield from _bounded(text)
+            texts = records(path, column, errors)
+        elif kind := format_of(path):
+            texts = formatted_documents(path, kind, errors, Choice())
         else:
             yield from _separated(path, errors)
+            continue
+        for whole in texts:
+            for text in split_at_separators(whole):
+                yield from _bounded(text)
 
 
 def _separated(path: Path, errors: str) -> Iterator[str]:

@@ -14,6 +14,8 @@ from babyllama.text import has_control_characters, listed, one_line, plural
 
 TEXT_SUFFIXES = (".train", ".dev", ".test", ".txt", ".text", ".tokens", ".raw")
 RECORD_SUFFIXES = (".jsonl", ".parquet")
+FORMAT_SUFFIXES = (".cha", ".srt", ".vtt")
+"""Of transcripts and subtitles, see `babyllama.corpus.reading.formats`."""
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".xz", ".bz2")
 UNITS_SUFFIX = ".units.tsv"
 """The table of units beside a mix."""
@@ -85,7 +87,7 @@ def corpus_files(path: str | Path, *, key: str, say: bool = True) -> list[Path]:
         found = sorted(filter(Path.is_file, map(Path, glob(text, recursive=True))))
     if not found:
         problem = "holds no text" if place.is_dir() else "matches no file" if has_magic(text) else "does not exist"
-        known = " ".join(TEXT_SUFFIXES + RECORD_SUFFIXES)
+        known = " ".join(TEXT_SUFFIXES + RECORD_SUFFIXES + FORMAT_SUFFIXES)
         raise MissingTextError(
             f"{key}: {one_line(text)} {problem}. Give a file, a glob, or a folder with files {known} (also compressed: "
             f"{' '.join(COMPRESSED_SUFFIXES)})."
@@ -141,7 +143,7 @@ def _unreadable(error: OSError) -> None:
 def _is_text(file: Path) -> bool:
     suffix = plain_suffix(file)
     if suffix:
-        return suffix in TEXT_SUFFIXES + RECORD_SUFFIXES
+        return suffix in TEXT_SUFFIXES + RECORD_SUFFIXES + FORMAT_SUFFIXES
     if compression(file):
         return True
     if file.name.lower() in _ABOUT:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from babyllama.cli.arguments import Parser
-from babyllama.errors import BabyLlamaError
+from babyllama.errors import BabyLlamaError, ConfigError
 
 COMMANDS = {
     "quickstart": "synthetic text, a small model, its scores and three samples in one go",
@@ -93,6 +93,9 @@ def parse(command: str, arguments: Sequence[str], prog: str | None = None) -> tu
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="print results only, no notes or progress")
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE", help="load a module of your own that adds names"
+    )
     return module, parser.parse(arguments)
 
 
@@ -116,6 +119,7 @@ def _run(run: object, args: argparse.Namespace) -> int:
     assert callable(run)
     try:
         with _terminated_as_interrupted():
+            _load_plugins(args.plugin)
             code = run(args)
         sys.stdout.flush()
         return code or 0
@@ -137,6 +141,18 @@ def _run(run: object, args: argparse.Namespace) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{_MENDABLE[error.errno]}", file=sys.stderr)
         return 2
+
+
+def _load_plugins(names: Sequence[str]) -> None:
+    """What the modules of the user's own add is known to every command, with a configuration or without."""
+    from babyllama.settings.plugins import load_installed, load_plugin
+
+    load_installed()
+    for name in names:
+        try:
+            load_plugin(name)
+        except ConfigError as error:
+            raise ConfigError(f"--plugin {name}: {error}.") from error
 
 
 @contextlib.contextmanager

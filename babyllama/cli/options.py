@@ -25,4 +25,4 @@ def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
     """The checked configuration that `--config`, the overrides and `flags` make."""
     if not args.config:
         raise ConfigError("no configuration given; name one with --config, for example --config config/llama-10M.yaml.")
-    return load_config(args.config, args.overrides, flags)
+    return load_config(args.config, args.overrides, flags, args.plugin)

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from babyllama.config.scalars import dump
 from babyllama.config.sections import Config
-from babyllama.config.tables import FAMILIES, PROTOCOLS, TASKS
+from babyllama.config.tables import FAMILIES, OBJECTIVES, OPTIMIZERS, PROTOCOLS, TASKS
 from babyllama.config.types import Section, section_of
 
 
@@ -27,6 +27,8 @@ def json_schema() -> dict[str, Any]:
         section.pop("required", None)
     schema["$defs"]["ModelSection"]["properties"]["type"]["enum"] = list(FAMILIES)
     evaluation = schema["$defs"]["EvaluationSection"]["properties"]
+    schema["$defs"]["TrainingSection"]["properties"]["objective"]["enum"] = list(OBJECTIVES)
+    schema["$defs"]["OptimizationSection"]["properties"]["optimizer"]["enum"] = list(OPTIMIZERS)
     evaluation["protocol"]["enum"], evaluation["tasks"]["items"]["enum"] = list(PROTOCOLS), list(TASKS)
     return schema
 
@@ -66,17 +68,14 @@ def reference_markdown() -> str:
     ]
     for name, field in Config.model_fields.items():
         section = section_of(field.annotation)
-        assert section is not None
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            str(section.__doc__),
-            "",
-            "| key | type | default | meaning |",
-            "|---|---|---|---|",
-        ]
-        for key, kind, default, meaning in key_table(section, f"{name}."):
+        title = section.__doc__ if section else "Modules of your own."
+        lines += ["", f"## {name}", "", str(title), "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        table = (
+            key_table(section, f"{name}.")
+            if section
+            else [(name, _type_name(field), _default(field), field.description)]
+        )
+        for key, kind, default, meaning in table:
             lines.append(f"| `{key}` | {kind.replace('|', 'or')} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -109,6 +109,12 @@ def _folder_name(text: str) -> str:
     return text
 
 
+def _module_name(text: str) -> str:
+    if not all(part.isidentifier() for part in text.split(".")):
+        raise ValueError("must be the name of a Python module, without .py")
+    return text
+
+
 def _device_name(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
         raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
@@ -161,6 +167,8 @@ SizeText = Annotated[str, AfterValidator(_size)]
 """A size in bytes: `4kB`."""
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 """A name, or several with `/`, below a folder."""
+ModuleName = Annotated[str, AfterValidator(_module_name)]
+"""A Python module as `import` spells it."""
 DeviceName = Annotated[str, AfterValidator(_device_name)]
 RawKeys = Annotated[dict[str, Any], AfterValidator(_raw_keys)]
 """Keys and values that somebody else gives a meaning."""

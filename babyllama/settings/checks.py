@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from babyllama.config.amounts import parse_amount
 from babyllama.config.sections import Config
-from babyllama.config.tables import CLEANERS, FAMILIES, PROTOCOLS, TASKS
+from babyllama.config.tables import CLEANERS, FAMILIES, OBJECTIVES, OPTIMIZERS, PROTOCOLS, TASKS
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
@@ -147,6 +147,18 @@ def _known_tasks_and_protocol(config: Config) -> Iterator[Finding]:
                 yield f"evaluation.{key}", f"unknown task {task!r}; {suggestion(task, TASKS)}"
     if config.evaluation.protocol not in PROTOCOLS:
         yield "evaluation.protocol", f"unknown protocol; {suggestion(config.evaluation.protocol, PROTOCOLS)}"
+
+
+@_on("training.objective")
+def _known_objective(config: Config) -> Iterator[Finding]:
+    if config.training.objective not in OBJECTIVES:
+        yield "training.objective", f"unknown objective; {suggestion(config.training.objective, OBJECTIVES)}"
+
+
+@_on("optimization.optimizer")
+def _known_optimizer(config: Config) -> Iterator[Finding]:
+    if config.optimization.optimizer not in OPTIMIZERS:
+        yield "optimization.optimizer", f"unknown optimizer; {suggestion(config.optimization.optimizer, OPTIMIZERS)}"
 
 
 @_on("mixing.sources", "mixing.dev_sources")

@@ -18,15 +18,21 @@ from babyllama.config.sections import Config
 from babyllama.config.source import Source
 from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
+from babyllama.errors import ConfigError
 from babyllama.registry import nearest
 from babyllama.settings.checks import cross_checks
+from babyllama.settings.plugins import load_installed, load_plugin
 
 Flag = tuple[str, str, Any]
 """A command-line flag as given: (its name, the dotted key it sets, its value: text as typed, or true or false)."""
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = (), flags: Iterable[Flag] = ()) -> Config:
+def load_config(
+    path: str | Path, overrides: Iterable[str] = (), flags: Iterable[Flag] = (), plugins: Iterable[str] = ()
+) -> Config:
     """Read the configuration in `path`; `section.key=value` overrides and then `flags` take precedence.
+
+    `plugins` are modules beside those that the file names.
 
     Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
     """
@@ -35,6 +41,9 @@ def load_config(path: str | Path, overrides: Iterable[str] = (), flags: Iterable
         source.merge(read_override(override))
     for flag, key, value in flags:
         source.merge(single_value(tuple(key.split(".")), value, f"{flag} {value}"))
+    named = source.values.setdefault("plugins", [])
+    if isinstance(named, list):
+        named.extend(name for name in plugins if name not in typed(named, list[str]))
     return check(source, str(path))
 
 
@@ -46,6 +55,7 @@ def config_from_values(values: dict[str, Any]) -> Config:
 def check(source: Source, title: str) -> Config:
     """Validate `source` key by key and between keys; raises ConfigError with every problem at once."""
     values = typed(source.values, Config)
+    source.problems.extend(_load_plugins(values.get("plugins"), source))
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -57,6 +67,21 @@ def check(source: Source, title: str) -> Config:
         raise  # a validation error always leaves a problem to report
     raise_problems([*source.problems, *_contradictions(config, source)], title)
     return config
+
+
+def _load_plugins(names: Any, source: Source) -> list[Problem]:
+    """Import the modules that make further names known, before names are checked; what is wrong with their own names is
+    found with the types of all keys."""
+    load_installed()
+    found = []
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if isinstance(name, str) and all(part.isidentifier() for part in name.split(".")):
+            try:
+                load_plugin(name)
+            except ConfigError as error:
+                key = ("plugins", index)
+                found.append(Problem(str(error), key, source.place_of(key), repr(name)))
+    return found
 
 
 def _contradictions(config: Config, source: Source, broken: Iterable[str] = ()) -> list[Problem]:

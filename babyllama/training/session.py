@@ -145,7 +145,7 @@ def _until_it_fits(session: Session, checkpoint: Path | None) -> TrainingMetrics
 def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
     """Train from `checkpoint` (or the start) to the end."""
     config, machine, model, decisions = session.config, session.machine, session.model, session.record.decisions
-    objective: Objective = OBJECTIVES.get("causal").build(config, session.tokenizer)
+    objective: Objective = OBJECTIVES.get(config.training.objective).build(config, session.tokenizer)
     objective.prepare(model, machine)
     patches = family(config.model.type).training(model)
     with patches, training_network(model, objective), Interruption() as interruption:

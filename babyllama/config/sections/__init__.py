@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from babyllama.config.sections.data import DataSection, TokenizerSection
 from babyllama.config.sections.evaluation import EvaluationSection
 from babyllama.config.sections.logging import LoggingSection
@@ -14,7 +16,7 @@ from babyllama.config.sections.mixing import MixingSection, SourceSection
 from babyllama.config.sections.model import ModelSection
 from babyllama.config.sections.optimization import OptimizationSection
 from babyllama.config.sections.training import TrainingSection
-from babyllama.config.types import Optional_, Section
+from babyllama.config.types import ModuleName, Optional_, Section
 
 __all__ = [
     "Config",
@@ -56,3 +58,6 @@ class Config(Section):
         curves = dict.fromkeys(self.evaluation.curve_tasks, self.evaluation.curve_every_words)
         old = self.training.blimp_every_words
         return curves if old is None else {**curves, "blimp": old}
+
+    plugins: list[ModuleName] = Field(default_factory=list)
+    """Modules of your own that register model types, domains, tasks, objectives, optimizers or protocols (docs/contributing.md)."""

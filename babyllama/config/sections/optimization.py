@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from babyllama.config.types import Fraction, NotNegative, Optional_, Positive, Probability, Section
+from babyllama.config.types import Fraction, NotNegative, Optional_, Positive, Probability, Section, Text
 
 
 class OptimizationSection(Section):
     """The optimizer, its schedule and regularisation."""
 
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """`muon` uses Muon for the 2-D hidden matrices and AdamW for embeddings, output layer and norms."""
+    optimizer: Text = "adamw"
+    """`adamw`, or `muon`, which uses Muon for the 2-D hidden matrices and AdamW for embeddings, output layer and norms."""
     muon_lr: Positive = 0.02
     """Peak learning rate of the matrices under Muon."""
     muon_momentum: Probability = 0.95

@@ -6,12 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from babyllama.config.types import Count, CountOrZero, DeviceName, Optional_, Positive, Section, Seed, Threads, Width
+from babyllama.config.types import (
+    Count,
+    CountOrZero,
+    DeviceName,
+    Optional_,
+    Positive,
+    Section,
+    Seed,
+    Text,
+    Threads,
+    Width,
+)
 
 
 class TrainingSection(Section):
     """How the model is trained."""
 
+    objective: Text = "causal"
+    """What is learned: `causal` is the next token from those before it."""
     lr: Positive = 3e-4
     """Peak learning rate (with Muon: of embeddings, output layer and norms)."""
     batch_size: Width | Literal["auto"] = 32

@@ -39,6 +39,8 @@ def world(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("my_plugin", "my_objective"), re.findall(r"```python\n(.*?)```", section, re.DOTALL), strict=True
     ):
         (tmp_path / f"{name}.py").write_text(example)
+    evaluation = page[page.index("**A new evaluation task**") : page.index("## A module of your own")]
+    (tmp_path / "my_evaluation.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", evaluation, re.DOTALL)))
     (tmp_path / "a.txt").write_text("\n\n".join(f"The cat number {n} sat on the mat." for n in range(60)))
     (tmp_path / "c.yaml").write_text(YAML)
     monkeypatch.chdir(tmp_path)
@@ -48,7 +50,7 @@ def world(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
     yield tmp_path
     for table, before in zip(registries, entries, strict=True):
         table._entries = before
-    for name in ("my_plugin", "my_objective", "broken"):
+    for name in ("my_plugin", "my_objective", "my_evaluation", "broken"):
         sys.modules.pop(name, None)
 
 
@@ -63,8 +65,12 @@ def babyllama(folder: Path, repository: Path, *arguments: str, **environment: st
 @pytest.mark.integration
 @pytest.mark.slow
 def test_a_run_made_of_plugins_alone(world: Path, repository: Path) -> None:
+    """Family, cleaner, objective, optimizer, task and protocol: each of the page's examples, in one command."""
+    evaluation = "evaluation: {tasks: [letters], protocol: mean-after-bos}\n"
+    (world / "c.yaml").write_text(YAML.replace("[my_plugin]", "[my_plugin, my_evaluation]") + evaluation)
     done = babyllama(world, repository, "train", "--config", "c.yaml")
     assert done.returncode == 0, done.stderr
+    assert "letters" in json.loads((world / "models" / "x" / "evaluation" / "letters.json").read_text())["task"]
     assert (world / "mix" / "mix.train").read_text().startswith("THE CAT NUMBER 0 SAT")
     final = json.loads((world / "models" / "x" / "final" / "config.json").read_text())
     assert (final["model_type"], final["intermediate_size"]) == ("llama", 64)

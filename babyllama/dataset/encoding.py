@@ -1,4 +1,4 @@
-"""Documents -> token ids with marks, and the token in which each word starts.
+"""Documents -> token ids with special tokens, and the token in which each word starts.
 
 A word is a whitespace-separated string of the original text (`str.split`). It belongs to the token that holds its first
 character, or the single space in front of it: byte-level tokens carry that space along.
@@ -20,15 +20,15 @@ from tokenizers import Tokenizer
 
 from babyllama.dataset.layout import POSITION
 from babyllama.dataset.pieces import PieceEncoder
-from babyllama.tokenizer import Marks
-from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+from babyllama.tokenizer import SpecialIds
+from babyllama.tokenizer.cutting import PreTokenizerKind, cut_text
 
 _BATCH = 1_000_000
 """Characters encoded in one go, which bounds memory."""
 
 
 @dataclass(frozen=True)
-class Part:
+class Stretch:
     """A stretch of one document."""
 
     text: str
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Consecutive tokens of the text with its marks."""
+    """Consecutive tokens of the text with its special tokens."""
 
     ids: np.ndarray
     """[N] token ids."""
@@ -51,34 +51,34 @@ class TokenBatch:
 
 
 class Encoder(Protocol):
-    """Turns parts of documents, in order, into tokens with marks: ids [N] and words started per token [N]."""
+    """Turns parts of documents, in order, into tokens with special tokens: ids [N] and words started per token [N]."""
 
-    def encode(self, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]: ...
+    def encode(self, parts: list[Stretch]) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-def encode_documents(documents: Iterable[str], tokenizer: Tokenizer, marks: Marks) -> Iterator[TokenBatch]:
+def encode_documents(documents: Iterable[str], tokenizer: Tokenizer, special: SpecialIds) -> Iterator[TokenBatch]:
     """`<s> document </s>` for every document that is not empty, in order, in batches of bounded size."""
     encoder: Encoder
     if PieceEncoder.serves(tokenizer):
-        encoder = PieceEncoder(tokenizer, marks)
+        encoder = PieceEncoder(tokenizer, special)
     else:
-        encoder = OffsetEncoder(tokenizer, marks)
+        encoder = OffsetEncoder(tokenizer, special)
     for parts in _batches(documents, PreTokenizerKind.of(tokenizer)):
         ids, words = encoder.encode(parts)
-        # Text never yields a mark's id (special-token strings are ordinary text to the tokenizer), except where one mark
+        # Text never yields a special id (special-token strings are ordinary text to the tokenizer), except where one token
         # serves for both ends; then every second one is a start.
-        yield TokenBatch(ids, words, _document_starts(ids, parts, marks), open=not parts[-1].last)
+        yield TokenBatch(ids, words, _document_starts(ids, parts, special), open=not parts[-1].last)
 
 
-def _document_starts(ids: np.ndarray, parts: list[Part], marks: Marks) -> np.ndarray:
-    found = np.flatnonzero(ids == marks.bos).astype(POSITION)
-    if marks.bos != marks.eos:
+def _document_starts(ids: np.ndarray, parts: list[Stretch], special: SpecialIds) -> np.ndarray:
+    found = np.flatnonzero(ids == special.bos).astype(POSITION)
+    if special.bos != special.eos:
         return found
     return found[0 if parts[0].first else 1 :: 2]
 
 
-def _batches(documents: Iterable[str], kind: PreTokenizerKind) -> Iterator[list[Part]]:
-    parts: list[Part] = []
+def _batches(documents: Iterable[str], kind: PreTokenizerKind) -> Iterator[list[Stretch]]:
+    parts: list[Stretch] = []
     size = 0
     for document in documents:
         if not document:
@@ -87,7 +87,7 @@ def _batches(documents: Iterable[str], kind: PreTokenizerKind) -> Iterator[list[
         for stretch in cut_text(document, _BATCH, kind):
             first = done == 0
             done += len(stretch)
-            parts.append(Part(stretch, first, last=done == len(document)))
+            parts.append(Stretch(stretch, first, last=done == len(document)))
             size += len(stretch)
             if size >= _BATCH:
                 yield parts
@@ -101,12 +101,12 @@ class OffsetEncoder:
 
     _STRETCH = 20_000
 
-    def __init__(self, tokenizer: Tokenizer, marks: Marks) -> None:
-        self._tokenizer, self._marks = tokenizer, marks
+    def __init__(self, tokenizer: Tokenizer, special: SpecialIds) -> None:
+        self._tokenizer, self._special = tokenizer, special
         self._kind = PreTokenizerKind.of(tokenizer)
         self._waiting = 0
 
-    def encode(self, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, parts: list[Stretch]) -> tuple[np.ndarray, np.ndarray]:
         """See `Encoder`."""
         stretches = [list(cut_text(part.text, self._STRETCH, self._kind)) for part in parts]
         flat = [stretch for part in stretches for stretch in part]
@@ -115,7 +115,7 @@ class OffsetEncoder:
         words: list[np.ndarray] = []
         for part, pieces in zip(parts, stretches, strict=True):
             if part.first:
-                self._append(ids, words, [self._marks.bos], 0)
+                self._append(ids, words, [self._special.bos], 0)
             for piece in pieces:
                 encoding = next(encodings)
                 counts, left = _words_per_token(piece, np.asarray(encoding.offsets, dtype=POSITION).reshape(-1, 2))
@@ -126,8 +126,8 @@ class OffsetEncoder:
                 words.append(counts)
                 self._waiting += left
             if part.last:
-                # A word at the end that the tokenizer drops altogether is counted at the end mark.
-                self._append(ids, words, [self._marks.eos], self._waiting)
+                # A word at the end that the tokenizer drops altogether is counted at the end token.
+                self._append(ids, words, [self._special.eos], self._waiting)
                 self._waiting = 0
         return np.concatenate(ids), np.concatenate(words)
 

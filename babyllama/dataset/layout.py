@@ -1,12 +1,12 @@
 """The files of a packed dataset; the only place where their names and types are spelled.
 
-tokens.bin        every token of the text with its marks, one after another (uint16, or uint32 for large vocabularies)
+tokens.bin        every token of the text with its special tokens, one after another (uint16, or uint32 for large vocabularies)
 words.bin         one bit per token: a word starts in it
 more_words.bin    int64: the token again for each further word that starts in the same token (seldom any)
 starts.bin        int64: the token at which each piece starts; with `concat` a piece is a document
 pieces.bin        not with `concat`, int64 pairs: document number and part number of each piece
 blocks.bin        not with `concat`, int64: the token at which each block starts, and the end
-token_counts.npy  int64 [V]: how often each token occurs, marks included
+token_counts.npy  int64 [V]: how often each token occurs, special tokens included
 manifest.json     what went in, the settings, the counts
 """
 

@@ -103,7 +103,7 @@ class PackedDataset:
 
     @property
     def token_counts(self) -> np.ndarray:
-        """int64 [vocab_size]: how often each token occurs, marks included: the unigram model of the text."""
+        """int64 [vocab_size]: how often each token occurs, special tokens included: the unigram model of the text."""
         return np.load(self.path / layout.TOKEN_COUNTS)
 
     def block(self, index: int, offset: int = 0) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class PackedDataset:
         return int(_scramble(_key(seed, epoch, 2))[0] % np.uint64(self.seq_length))
 
     def document_ids(self) -> Any:
-        """Yield the token ids of each document, marks included, in the order of the text."""
+        """Yield the token ids of each document, special tokens included, in the order of the text."""
         if self.packing == "concat":
             order = np.arange(self.num_documents)
             documents = order

@@ -18,7 +18,7 @@ from babyllama.dataset.encoding import encode_documents
 from babyllama.dataset.packed import STAGE, PackedDataset
 from babyllama.dataset.writing import BestFitWriter, TokenWriter
 from babyllama.errors import DataError
-from babyllama.tokenizer import load_fast, mark_ids, tokenizer_fingerprint
+from babyllama.tokenizer import boundary_ids, load_fast, tokenizer_fingerprint
 
 Split = Literal["train", "eval"]
 FORMAT = 1
@@ -58,7 +58,7 @@ def prepare_dataset(
     source = str(data.train_path if split == "train" else data.eval_path)
 
     def write(folder: Path) -> dict[str, Any]:
-        marks = mark_ids(tokenizer_path, tokenizer)
+        special = boundary_ids(tokenizer_path, tokenizer)
         vocab_size = tokenizer.get_vocab_size()
         writer = (
             TokenWriter(folder, vocab_size)
@@ -67,7 +67,7 @@ def prepare_dataset(
         )
         spellings = OtherSpellings()
         with writer:
-            for batch in encode_documents(map(spellings.look, documents()), tokenizer, marks):
+            for batch in encode_documents(map(spellings.look, documents()), tokenizer, special):
                 writer.add(batch)
             writer.close()
         spellings.warn(source)
@@ -81,7 +81,7 @@ def prepare_dataset(
             "blocks": blocks,
             "padding": blocks * data.seq_length - writer.tokens,
             "vocab_size": vocab_size,
-            "pad": marks.pad,
+            "pad": special.pad,
             "source": source,
         }
 
@@ -116,5 +116,5 @@ def _check_size(tokens: int, words: int, seq_length: int, split: Split, source: 
     if split == "train" and tokens < seq_length:
         raise DataError(
             f"data.seq_length = {seq_length:,} is larger than the corpus: {source} ({key}) holds {words:,} words, which are "
-            f"{tokens:,} tokens with their marks. Use more text or a seq_length of at most {tokens}."
+            f"{tokens:,} tokens with their special tokens. Use more text or a seq_length of at most {tokens}."
         )

@@ -118,7 +118,7 @@ class BestFitWriter(TokenWriter):
         sizes = np.diff(np.append(starts, len(self._held_ids)))
         keep = int(sizes[-1] % length) if open_end else 0
         if open_end and keep == 0:
-            # Its end mark may be all that follows; it must not become a piece of its own beside a full one.
+            # Its end token may be all that follows; it must not become a piece of its own beside a full one.
             keep = min(length, int(sizes[-1]))
         sizes[-1] -= keep
         # Pieces: each document's full stretches, then its rest.

@@ -2,17 +2,17 @@
 
 from babyllama.tokenizer.files import (
     as_raw_text,
+    boundary_ids,
     find_tokenizer,
     load_fast,
     load_tokenizer,
-    mark_ids,
     save_tokenizer,
     special_ids,
     tokenizer_fingerprint,
     wrap_tokenizer,
 )
-from babyllama.tokenizer.marks import BOS, EOS, PAD, SPECIAL_TOKENS, Marks
 from babyllama.tokenizer.report import TokenizerReport, compare, describe, describe_domains
+from babyllama.tokenizer.special_tokens import BOS, EOS, PAD, SPECIAL_TOKENS, SpecialIds
 from babyllama.tokenizer.stage import build_tokenizer
 from babyllama.tokenizer.train import train_tokenizer
 
@@ -21,9 +21,10 @@ __all__ = [
     "EOS",
     "PAD",
     "SPECIAL_TOKENS",
-    "Marks",
+    "SpecialIds",
     "TokenizerReport",
     "as_raw_text",
+    "boundary_ids",
     "build_tokenizer",
     "compare",
     "describe",
@@ -31,7 +32,6 @@ __all__ = [
     "find_tokenizer",
     "load_fast",
     "load_tokenizer",
-    "mark_ids",
     "save_tokenizer",
     "special_ids",
     "tokenizer_fingerprint",

@@ -21,7 +21,7 @@ from babyllama.artifacts import (
 )
 from babyllama.errors import TokenizerError
 from babyllama.runs import RunPaths
-from babyllama.tokenizer.marks import BOS, EOS, PAD, Marks
+from babyllama.tokenizer.special_tokens import BOS, EOS, PAD, SpecialIds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -106,13 +106,13 @@ def _refuse_damaged(file: Path) -> None:
 def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
     """What tokenizer_config.json says."""
     if isinstance(tokenizer, Tokenizer):
-        marks = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": None}
+        special = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": None}
     else:
         names = ("bos_token", "eos_token", "pad_token", "unk_token")
-        marks = {name: getattr(tokenizer, name, None) for name in names}
+        special = {name: getattr(tokenizer, name, None) for name in names}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        **{name: str(mark) for name, mark in marks.items() if mark is not None},
+        **{name: str(token) for name, token in special.items() if token is not None},
         # transformers 4 takes the prefix space of a byte-level tokenizer from here, whatever tokenizer.json says.
         "add_prefix_space": _pre_tokenizer_state(_backend(tokenizer)).get("add_prefix_space", False),
         "clean_up_tokenization_spaces": False,
@@ -196,7 +196,7 @@ def wrap_tokenizer(backend: Tokenizer) -> PreTrainedTokenizerFast:
     """`backend` as `load_tokenizer` would give it if it were loaded from its file."""
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_marks(backend))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **_guessed_special_tokens(backend))
     tokenizer.clean_up_tokenization_spaces = False
     return as_raw_text(tokenizer)
 
@@ -229,8 +229,8 @@ def _load_from_hub(name: str, auto_tokenizer: Any) -> Any:
         ) from error
 
 
-def _guessed_marks(tokenizer: Tokenizer) -> dict[str, str]:
-    """Names of the marks of a bare tokenizer.json: ours, else the customary ones that it has."""
+def _guessed_special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
+    """Names of the special tokens of a bare tokenizer.json: ours, else the customary ones that it has."""
     candidates = {
         "bos_token": (BOS, "<|begin_of_text|>", "<|endoftext|>", "[CLS]", "<bos>"),
         "eos_token": (EOS, "<|end_of_text|>", "<|endoftext|>", "[SEP]", "<eos>"),
@@ -238,18 +238,18 @@ def _guessed_marks(tokenizer: Tokenizer) -> dict[str, str]:
     }
     found = {}
     for name, options in candidates.items():
-        mark = next((option for option in options if tokenizer.token_to_id(option) is not None), None)
-        if mark is not None:
-            found[name] = mark
+        token = next((option for option in options if tokenizer.token_to_id(option) is not None), None)
+        if token is not None:
+            found[name] = token
     return found
 
 
-def mark_ids(path: str | Path, tokenizer: Tokenizer) -> Marks:
-    """The ids of the marks of the tokenizer loaded from `path`; one mark serves as both where it has only one.
+def boundary_ids(path: str | Path, tokenizer: Tokenizer) -> SpecialIds:
+    """The ids of the special tokens of the tokenizer loaded from `path`; one token serves as both where it has only one.
 
-    Raises TokenizerError when it has no mark for the start or end of a document.
+    Raises TokenizerError when it has no token for the start or end of a document.
     """
-    bos, eos, pad = (tokenizer.token_to_id(mark) for mark in (BOS, EOS, PAD))
+    bos, eos, pad = (tokenizer.token_to_id(token) for token in (BOS, EOS, PAD))
     if bos is None or eos is None:
         loaded = load_tokenizer(path)
         bos, eos, pad = loaded.bos_token_id, loaded.eos_token_id, loaded.pad_token_id
@@ -259,13 +259,13 @@ def mark_ids(path: str | Path, tokenizer: Tokenizer) -> Marks:
             f"the tokenizer at {path} has no token for the start or end of a document ({BOS}, {EOS}). Add them to it, or "
             "train one with `babyllama tokenizer`."
         )
-    return Marks(bos, eos, eos if pad is None else pad)
+    return SpecialIds(bos, eos, eos if pad is None else pad)
 
 
 def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int | None]:
-    """pad_token_id, bos_token_id and eos_token_id as a model configuration wants them; None where there is no such mark.
+    """pad_token_id, bos_token_id and eos_token_id as a model configuration wants them; None where there is no such token.
 
-    One mark serves as start and end where the tokenizer has only one, as in `mark_ids`. A mark that also stands in for
+    One token serves as start and end where the tokenizer has only one, as in `boundary_ids`. A token that also stands in for
     padding is no padding to the model, which would keep the embedding of such a token at zero and never train it.
     """
     bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+from babyllama.tokenizer.cutting import PreTokenizerKind, cut_text
 
 _PIECE, _BATCH = 20_000, 64
 RARE = 5
@@ -30,7 +30,7 @@ class DomainReport:
 
     @property
     def tokens_per_word(self) -> float:
-        """Tokens (marks not counted) per whitespace-separated string."""
+        """Tokens (special tokens not counted) per whitespace-separated string."""
         return self.tokens / self.words if self.words else float("nan")
 
     @property

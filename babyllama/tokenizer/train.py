@@ -9,18 +9,12 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from babyllama.config.sections import TokenizerSection
 from babyllama.errors import DataError, TokenizerError
-from babyllama.tokenizer.marks import (
-    BOS,
-    LONGEST_WORDPIECE_WORD,
-    SPECIAL_TOKENS,
-    PreTokenizerKind,
-    cut_long_words,
-    cut_text,
-)
+from babyllama.tokenizer.cutting import LONGEST_WORDPIECE_WORD, PreTokenizerKind, cut_long_words, cut_text
+from babyllama.tokenizer.special_tokens import BOS, SPECIAL_TOKENS
 
 # The trainer buffers documents by number, so long ones are handed over in pieces.
 _PIECE = 50_000
-# Marks a WordPiece token that continues a word. The usual "##" can also be text, this is never a byte-level character.
+# SpecialIds a WordPiece token that continues a word. The usual "##" can also be text, this is never a byte-level character.
 _CONTINUES = "▁"
 
 
@@ -39,7 +33,7 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
     smallest = _smallest_vocabulary(section)
     if section.vocab_size < smallest:
         raise TokenizerError(
-            f"tokenizer.vocab_size: {section.vocab_size} is too small for type {section.type}, whose bytes and marks alone "
+            f"tokenizer.vocab_size: {section.vocab_size} is too small for type {section.type}, whose bytes and special tokens alone "
             f"take {smallest} entries. Use at least {smallest}, or type bpe (from 259)."
         )
     pieces = _Pieces(documents, kind)
@@ -120,7 +114,7 @@ def _untrained(section: TokenizerSection) -> Tokenizer:
 
 
 def _tidied(tokenizer: Tokenizer, section: TokenizerSection) -> Tokenizer:
-    """Leave only the marks special, and hold a Unigram vocabulary, which its trainer may exceed, to the size asked for."""
+    """Leave only the special tokens special, and hold a Unigram vocabulary, which its trainer may exceed, to the size asked for."""
     description = json.loads(tokenizer.to_str())
     description["added_tokens"] = [token for token in description["added_tokens"] if token["content"] in SPECIAL_TOKENS]
     if section.type == "unigram":
@@ -133,17 +127,17 @@ def _tidied(tokenizer: Tokenizer, section: TokenizerSection) -> Tokenizer:
 
 
 def _smallest_vocabulary(section: TokenizerSection) -> int:
-    marks_and_bytes = len(SPECIAL_TOKENS) + 256
-    return marks_and_bytes + 256 if section.type == "wordpiece" else marks_and_bytes
+    special_and_bytes = len(SPECIAL_TOKENS) + 256
+    return special_and_bytes + 256 if section.type == "wordpiece" else special_and_bytes
 
 
 def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    marks = list(SPECIAL_TOKENS)
+    special = list(SPECIAL_TOKENS)
     if section.type == "unigram":
         return trainers.UnigramTrainer(
             vocab_size=section.vocab_size,
-            special_tokens=marks,
+            special_tokens=special,
             initial_alphabet=alphabet,
             show_progress=progress,
         )
@@ -151,9 +145,9 @@ def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
         return trainers.WordPieceTrainer(
             vocab_size=section.vocab_size,
             min_frequency=section.min_frequency,
-            # The trainer meets continuing bytes in random order and only those in the text; named like marks, they all
+            # The trainer meets continuing bytes in random order and only those in the text; named like special tokens, they all
             # enter, in a fixed order, and the same text gives the same vocabulary. `_tidied` makes them ordinary entries.
-            special_tokens=marks + [_CONTINUES + byte for byte in alphabet],
+            special_tokens=special + [_CONTINUES + byte for byte in alphabet],
             initial_alphabet=alphabet,
             continuing_subword_prefix=_CONTINUES,
             show_progress=progress,
@@ -161,7 +155,7 @@ def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
     return trainers.BpeTrainer(
         vocab_size=section.vocab_size,
         min_frequency=section.min_frequency,
-        special_tokens=marks,
+        special_tokens=special,
         initial_alphabet=alphabet,
         show_progress=progress,
     )

@@ -16,10 +16,10 @@ def test_cutting_loses_nothing_and_prefers_line_ends():
     text = "\n".join(f"Zeile {n}: äöü. Noch ein Satz! Und {'x' * (n % 50)} Ende?" for n in range(100))
     data = (text + " " + "é" * 3000).encode()
     pieces = list(cut(data, 256))
-    assert b"".join(glue + piece for piece, glue in pieces) == data
+    assert b"".join(gap + piece for piece, gap in pieces) == data
     assert all(0 < len(piece) <= 256 for piece, _ in pieces)
     assert all(piece.decode() == piece.decode().strip() for piece, _ in pieces)
-    assert sum(glue == b"\n" for _, glue in pieces) > 25
+    assert sum(gap == b"\n" for _, gap in pieces) > 25
 
 
 @pytest.mark.unit

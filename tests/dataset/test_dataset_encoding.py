@@ -11,13 +11,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from babyllama.config.sections import TokenizerSection
 from babyllama.dataset import encoding as encoding_module
 from babyllama.dataset import pieces as pieces_module
-from babyllama.dataset.encoding import OffsetEncoder, Part, TokenBatch, encode_documents
+from babyllama.dataset.encoding import OffsetEncoder, Stretch, TokenBatch, encode_documents
 from babyllama.dataset.pieces import PieceEncoder, PiecePattern
-from babyllama.tokenizer import Marks, train_tokenizer
+from babyllama.tokenizer import SpecialIds, train_tokenizer
 
 pytestmark = pytest.mark.unit
 
-MARKS = Marks(bos=1, eos=2, pad=0)
+MARKS = SpecialIds(bos=1, eos=2, pad=0)
 TEXT = "the cat isn't here; they've 12 dogs & we'll see naïve cafés\n\n  don't 'stop' ... \t ok 中文 中文"
 WORLD = train_tokenizer([TEXT] * 3, TokenizerSection(vocab_size=340))
 TRICKY = st.text(
@@ -76,7 +76,7 @@ def test_look_up_gives_the_tokens_of_the_tokenizer(documents: list[str]) -> None
 @given(documents=st.lists(TRICKY, min_size=1, max_size=4))
 @settings(max_examples=100)
 def test_both_encoders_count_the_same_words(documents: list[str]) -> None:
-    parts = [Part(document, True, True) for document in documents if document] or [Part("x", True, True)]
+    parts = [Stretch(document, True, True) for document in documents if document] or [Stretch("x", True, True)]
     ids, words = PieceEncoder(WORLD, MARKS).encode(parts)
     other_ids, other_words = OffsetEncoder(WORLD, MARKS).encode(parts)
     assert ids.tolist() == other_ids.tolist()
@@ -84,7 +84,7 @@ def test_both_encoders_count_the_same_words(documents: list[str]) -> None:
 
 
 def test_both_encoders_put_words_at_the_same_tokens() -> None:
-    parts = [Part(TEXT, True, True)]
+    parts = [Stretch(TEXT, True, True)]
     for first, second in zip(
         PieceEncoder(WORLD, MARKS).encode(parts), OffsetEncoder(WORLD, MARKS).encode(parts), strict=True
     ):
@@ -158,7 +158,7 @@ def test_every_code_point_is_classed_as_the_tokenizer_classes_it() -> None:
 
 def test_one_mark_for_both_ends_still_finds_every_start() -> None:
     documents = ["the cat", "dogs", "x y z"]
-    batches = list(encode_documents(documents, WORLD, Marks(1, 1, 1)))
+    batches = list(encode_documents(documents, WORLD, SpecialIds(1, 1, 1)))
     sizes = [len(WORLD.encode(document).ids) + 2 for document in documents]
     assert batches[0].starts.tolist() == (np.cumsum(sizes) - sizes).tolist()
 

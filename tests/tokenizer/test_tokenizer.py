@@ -26,17 +26,17 @@ from babyllama.tokenizer import (
     PAD,
     SPECIAL_TOKENS,
     as_raw_text,
+    boundary_ids,
     build_tokenizer,
     describe,
     find_tokenizer,
     load_fast,
     load_tokenizer,
-    mark_ids,
     save_tokenizer,
     tokenizer_fingerprint,
     train_tokenizer,
 )
-from babyllama.tokenizer.marks import PreTokenizerKind, cut_text
+from babyllama.tokenizer.cutting import PreTokenizerKind, cut_text
 from babyllama.tokenizer.train import without_long_words
 
 pytestmark = pytest.mark.unit
@@ -97,7 +97,7 @@ def test_any_text_comes_back_to_the_byte(trained: dict[str, Tokenizer], kind: st
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
-def test_hard_texts_come_back_and_hold_no_marks(trained: dict[str, Tokenizer], kind: str) -> None:
+def test_hard_texts_come_back_and_hold_no_special_tokens(trained: dict[str, Tokenizer], kind: str) -> None:
     for text in HARD:
         ids = trained[kind].encode(text).ids
         assert trained[kind].decode(ids, skip_special_tokens=False) == text
@@ -130,7 +130,7 @@ def test_long_documents_train_the_same_tokenizer_in_pieces(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
-def test_smallest_vocabulary_is_bytes_and_marks(kind: str) -> None:
+def test_smallest_vocabulary_is_bytes_and_special_tokens(kind: str) -> None:
     tokenizer = train_tokenizer([TEXT], section(type=kind, vocab_size=259))
     assert tokenizer.get_vocab_size() == 259
     assert len(tokenizer.encode("naïve 😀").ids) == len("naïve 😀".encode())
@@ -289,8 +289,8 @@ def test_marks_of_a_tokenizer_with_one_mark_for_both_ends(tmp_path: Path) -> Non
     foreign = ByteLevelBPETokenizer()
     foreign.train_from_iterator([TEXT], vocab_size=300, special_tokens=["<|endoftext|>"])
     foreign.save(str(tmp_path / "t.json"))
-    marks = mark_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
-    assert (marks.bos, marks.eos) == (0, 0)
+    special = boundary_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
+    assert (special.bos, special.eos) == (0, 0)
 
 
 def test_a_tokenizer_without_marks_is_an_error(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_tokenizer_without_marks_is_an_error(tmp_path: Path) -> None:
     foreign.train_from_iterator([TEXT], vocab_size=300)
     foreign.save(str(tmp_path / "t.json"))
     with pytest.raises(TokenizerError, match="no token for the start or end"):
-        mark_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
+        boundary_ids(tmp_path / "t.json", load_fast(tmp_path / "t.json"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"version": "1.0"', "\x00"])

@@ -32,9 +32,9 @@ from babyllama.artifacts import Built, build_or_reuse
 from babyllama.config.sections import Config
 from babyllama.corpus.mixing.deduplication import duplicate_test
 from babyllama.corpus.mixing.overlap import measure_overlap
-from babyllama.corpus.mixing.plan import STAGE, Plan, plan_mix
+from babyllama.corpus.mixing.plan import STAGE, MixPlan, plan_mix
 from babyllama.corpus.mixing.report import MixReport
-from babyllama.corpus.mixing.round_robin import Account, Pot, Short, divide, round_robin
+from babyllama.corpus.mixing.round_robin import MixedSource, Share, Short, divide, round_robin
 from babyllama.corpus.mixing.shuffling import shuffled
 from babyllama.corpus.mixing.sources import Source
 from babyllama.corpus.mixing.units import Reading, Unit, exact_bytes, exact_words, units_of
@@ -80,7 +80,7 @@ def mix(config: Config) -> MixReport:
     )
 
 
-def _report(plan: Plan, built: Built) -> MixReport:
+def _report(plan: MixPlan, built: Built) -> MixReport:
     outputs = built.manifest.outputs
     dev = plan.folder / plan.dev_name
     return MixReport(
@@ -96,7 +96,7 @@ def _report(plan: Plan, built: Built) -> MixReport:
     )
 
 
-def _write(plan: Plan, folder: Path) -> dict[str, Any]:
+def _write(plan: MixPlan, folder: Path) -> dict[str, Any]:
     """Write the texts and their tables into `folder`; the manifest's outputs."""
     train, dev = folder / plan.train_name, folder / plan.dev_name
     if plan.splits:
@@ -118,7 +118,7 @@ def _write(plan: Plan, folder: Path) -> dict[str, Any]:
 
 
 def _mix_into(
-    plan: Plan,
+    plan: MixPlan,
     sources: Sequence[Source],
     budgets: Sequence[int | None],
     files: Sequence[Path],
@@ -148,7 +148,7 @@ def _mix_into(
 
 
 def _shares(
-    plan: Plan, sources: Sequence[Source], budgets: Sequence[int | None], totals: Sequence[int | None]
+    plan: MixPlan, sources: Sequence[Source], budgets: Sequence[int | None], totals: Sequence[int | None]
 ) -> list[list[int]]:
     """Per source its share of each budget; `totals` is what sources hold, as far as known."""
     weights = [source.weight for source in sources]
@@ -174,7 +174,7 @@ def _shares(
 
 
 def _attempt(
-    plan: Plan,
+    plan: MixPlan,
     sources: Sequence[Source],
     shares: list[list[int]],
     files: Sequence[Path],
@@ -186,11 +186,11 @@ def _attempt(
     is_duplicate = duplicate_test(plan.mixing.deduplicate, plan.mixing.seed)
     repeat = plan.mixing.on_short == "repeat"
     readings = [Reading() for _ in sources]
-    accounts = [
-        Account(
+    mixed_sources = [
+        MixedSource(
             number,
             _stream(plan, source, number, readings[number], is_duplicate, files[0].parent, repeat=repeat),
-            [Pot(share) for share in shares[number]],
+            [Share(share) for share in shares[number]],
             exact,
         )
         for number, source in enumerate(sources)
@@ -200,25 +200,22 @@ def _attempt(
     with ExitStack() as stack:
         bar = stack.enter_context(console.progress("mixing", wanted if wanted < _ENDLESS else None))
         writers = [stack.enter_context(MixWriter(file)) for file in files]
-        drawn = round_robin(accounts, stop_when_short=stop)
-        for step, (number, pot, unit) in enumerate(drawn):
-            writers[pot].add(sources[number].name, unit)
+        drawn = round_robin(mixed_sources, stop_when_short=stop)
+        for step, (number, part, unit) in enumerate(drawn):
+            writers[part].add(sources[number].name, unit)
             mixed += unit.size
             if step % _PROGRESS_EVERY == 0:
                 bar(mixed)
     for source, reading in zip(sources, readings, strict=True):
         reading.spellings.warn(f"the source {source.name!r}")
     return [
-        [
-            _row(sources[account.number], account.pots[pot], readings[account.number], account.number, plan)
-            for account in accounts
-        ]
-        for pot in range(len(files))
+        [_row(sources[one.number], one.shares[part], readings[one.number], one.number, plan) for one in mixed_sources]
+        for part in range(len(files))
     ]
 
 
 def _stream(
-    plan: Plan,
+    plan: MixPlan,
     source: Source,
     number: int,
     reading: Reading,
@@ -255,14 +252,14 @@ def _stream(
         first_document, epoch = documents, epoch + 1
 
 
-def _measure(plan: Plan, sources: Sequence[Source], number: int, folder: Path) -> int:
+def _measure(plan: MixPlan, sources: Sequence[Source], number: int, folder: Path) -> int:
     """All that a source holds, in the unit of the shares."""
     is_duplicate = duplicate_test(plan.mixing.deduplicate, plan.mixing.seed)
     units = _stream(plan, sources[number], number, Reading(), is_duplicate, folder, repeat=False)
     return sum(unit.size for unit in units)
 
 
-def _shortage(plan: Plan, sources: Sequence[Source], shares: list[list[int]], folder: Path) -> str:
+def _shortage(plan: MixPlan, sources: Sequence[Source], shares: list[list[int]], folder: Path) -> str:
     """The numbers behind a source that runs short, and what to do."""
     totals = [_measure(plan, sources, number, folder) for number in range(len(sources))]
     lines = [
@@ -279,19 +276,19 @@ def _shortage(plan: Plan, sources: Sequence[Source], shares: list[list[int]], fo
     )
 
 
-def _row(source: Source, pot: Pot, reading: Reading, number: int, plan: Plan) -> dict[str, Any]:
-    pot.count()
+def _row(source: Source, share: Share, reading: Reading, number: int, plan: MixPlan) -> dict[str, Any]:
+    share.count()
     prefix = "dev: " if source in plan.dev_sources else ""
     return {
         "name": source.name,
         "domains": list(source.domains),
-        "documents": pot.documents,
-        "units": pot.units,
-        "bytes": pot.size,
-        "words": pot.words,
-        "sentences": pot.sentences,
-        "taken": pot.taken,
-        "share": pot.share if plan.budget is not None or plan.mixing.exact else pot.taken,
+        "documents": share.documents,
+        "units": share.units,
+        "bytes": share.size,
+        "words": share.words,
+        "sentences": share.sentences,
+        "taken": share.taken,
+        "share": share.wanted if plan.budget is not None or plan.mixing.exact else share.taken,
         "read_characters": reading.characters,
         "removed": {"characters": reading.characters - reading.kept, "duplicates": reading.duplicates},
         "fingerprint": plan.inputs[prefix + source.name],

@@ -24,7 +24,7 @@ ALGORITHM = 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class MixPlan:
     """A mix with everything resolved."""
 
     mixing: MixingSection
@@ -112,7 +112,7 @@ class Plan:
         return named + [(f"dev: {source.name}", source) for source in self.dev_sources]
 
 
-def plan_mix(config: Config) -> Plan:
+def plan_mix(config: Config) -> MixPlan:
     """The plan of `config.mixing`. Raises `ConfigError`, `DataError` or `TokenizerError` for what cannot be mixed."""
     mixing = config.mixing
     if mixing is None:
@@ -122,7 +122,7 @@ def plan_mix(config: Config) -> Plan:
     sources = tuple(resolve_sources(mixing))
     dev_sources = tuple(resolve_sources(mixing, dev=True)) if dev_budget is not None else ()
     refuse_shared_text([*sources, *dev_sources])
-    return Plan(
+    return MixPlan(
         mixing=mixing,
         folder=folder,
         train_name=train_name,

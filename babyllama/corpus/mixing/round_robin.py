@@ -9,9 +9,9 @@ A source stops before its share would be exceeded, hence less than one unit belo
 for that: then the last unit is the beginning of one of the following units that has the missing length and ends with a
 sentence, else with a word.
 
-With a held-out part split off the same sources, each source has two pots, training and held-out. A whole document goes
-to the pot that has been given the smaller part of its share, so that the held-out text is spread over the source. Only a
-document longer than what the pot still takes goes on in the other pot.
+With a held-out part split off the same sources, each source has two shares, training and held-out. A whole document goes
+to the share that has been given the smaller part of what it wants, so that the held-out text is spread over the source. Only a
+document longer than what that share still takes goes on in the other share.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ ExactCut = Callable[[bytes, int], tuple[bytes, int] | None]
 class Short(Exception):
     """The source `number` ended before its share was full; it holds `total`."""
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account.number)
-        self.number = account.number
-        self.total = account.drawn
+    def __init__(self, source: MixedSource) -> None:
+        super().__init__(source.number)
+        self.number = source.number
+        self.total = source.drawn
 
 
 @dataclass
-class Pot:
+class Share:
     """One source's part of the training text, or of the held-out text."""
 
-    share: int
+    wanted: int
+    """What it is to hold, in the unit that shares are counted in."""
     taken: int = 0
     documents: int = 0
     units: int = 0
@@ -59,12 +60,12 @@ class Pot:
     @property
     def progress(self) -> float:
         """The part of the share that was given so far."""
-        return self.taken / self.share if self.share else 1.0
+        return self.taken / self.wanted if self.wanted else 1.0
 
     @property
     def missing(self) -> int:
         """What the share still takes."""
-        return self.share - self.taken
+        return self.wanted - self.taken
 
     def add(self, unit: Unit) -> None:
         """Count `unit` in."""
@@ -87,13 +88,13 @@ class Pot:
 
 
 @dataclass
-class Account:
+class MixedSource:
     """A source while it is mixed."""
 
     number: int
     units: Iterator[Unit]
-    pots: Sequence[Pot]
-    """The training pot, then the held-out pot if one is split off."""
+    shares: Sequence[Share]
+    """The training share, then the held-out share if one is split off."""
     exact: ExactCut | None = None
     """Cuts the beginning of a text to an amount, for shares that must come out exactly."""
     drawn: int = 0
@@ -101,34 +102,34 @@ class Account:
     _waiting: deque[Unit] = field(default_factory=deque)
     _open: list[int] = field(default_factory=list)
     _document: int = -1
-    _pot: int = -1
+    _share: int = -1
 
     def __post_init__(self) -> None:
-        self._open = [number for number, pot in enumerate(self.pots) if pot.missing > 0]
+        self._open = [number for number, share in enumerate(self.shares) if share.missing > 0]
 
     @property
     def progress(self) -> float:
-        """The smallest progress of a pot that is not full."""
+        """The smallest progress of a share that is not full."""
         if len(self._open) == 1:
-            return self.pots[self._open[0]].progress
-        return min([self.pots[number].progress for number in self._open], default=1.0)
+            return self.shares[self._open[0]].progress
+        return min([self.shares[number].progress for number in self._open], default=1.0)
 
     def give(self) -> tuple[int, Unit] | None:
-        """The next unit and the number of the pot it goes to; None when the pots are full; `Short` when units end."""
+        """The next unit and the number of the share it goes to; None when the shares are full; `Short` when units end."""
         while self._open:
             unit = self._next()
             if unit is None:
                 raise Short(self)
-            number = self._open[0] if len(self._open) == 1 else self._pot_for(unit)
-            pot = self.pots[number]
-            missing = pot.share - pot.taken
+            number = self._open[0] if len(self._open) == 1 else self._share_for(unit)
+            share = self.shares[number]
+            missing = share.wanted - share.taken
             if unit.size >= missing:
                 self._open.remove(number)
-                last = unit if unit.size == missing else self._last_unit(pot, unit)
+                last = unit if unit.size == missing else self._last_unit(share, unit)
                 if last is None:
                     continue
                 unit = last
-            pot.add(unit)
+            share.add(unit)
             return number, unit
         return None
 
@@ -140,15 +141,15 @@ class Account:
             self.drawn += unit.size
         return unit
 
-    def _pot_for(self, unit: Unit) -> int:
-        """The pot of the unit's document: the one that is further behind, but a document stays in its pot."""
-        if unit.document != self._document or self._pot not in self._open:
+    def _share_for(self, unit: Unit) -> int:
+        """The share of the unit's document: the one that is further behind, but a document stays in its share."""
+        if unit.document != self._document or self._share not in self._open:
             self._document = unit.document
-            self._pot = min(self._open, key=lambda number: self.pots[number].progress)
-        return self._pot
+            self._share = min(self._open, key=lambda number: self.shares[number].progress)
+        return self._share
 
-    def _last_unit(self, pot: Pot, unit: Unit) -> Unit | None:
-        """What ends a share that `unit` exceeds; None ends it where it is. Units not used wait for the other pot."""
+    def _last_unit(self, share: Share, unit: Unit) -> Unit | None:
+        """What ends a share that `unit` exceeds; None ends it where it is. Units not used wait for the other share."""
         if self.exact is None:
             self._waiting.appendleft(unit)
             return None
@@ -157,9 +158,9 @@ class Account:
         looked: list[Unit] = []
         while True:
             looked.append(unit)
-            cut = self.exact(unit.data, pot.missing) if unit.size >= pot.missing else None
+            cut = self.exact(unit.data, share.missing) if unit.size >= share.missing else None
             if cut and cut[1] > grade:
-                best, grade = unit._replace(data=cut[0], size=pot.missing), cut[1]
+                best, grade = unit._replace(data=cut[0], size=share.missing), cut[1]
             if grade == 2 or len(looked) >= LOOK_AHEAD:
                 break
             following = self._next()
@@ -174,25 +175,25 @@ class Account:
         return best
 
 
-def round_robin(accounts: Sequence[Account], *, stop_when_short: bool = False) -> Iterator[tuple[int, int, Unit]]:
-    """Draw until every pot is full: (number of the account, number of the pot, unit), in the order described above.
+def round_robin(sources: Sequence[MixedSource], *, stop_when_short: bool = False) -> Iterator[tuple[int, int, Unit]]:
+    """Draw until every share is full: (number of the source, number of the share, unit), in the order described above.
 
     A source that ends too early raises `Short`, or ends the mix there when `stop_when_short`.
     """
-    queue = [(account.progress, number) for number, account in enumerate(accounts)]
+    queue = [(source.progress, number) for number, source in enumerate(sources)]
     heapq.heapify(queue)
     while queue:
         _, number = heapq.heappop(queue)
-        account = accounts[number]
+        source = sources[number]
         try:
-            given = account.give()
+            given = source.give()
         except Short:
             if stop_when_short:
                 return
             raise
         if given is not None:
             yield number, *given
-            heapq.heappush(queue, (account.progress, number))
+            heapq.heappush(queue, (source.progress, number))
 
 
 def divide(budget: int, weights: Sequence[float], caps: Sequence[int | None] | None = None) -> list[int]:

@@ -25,11 +25,11 @@ def shuffled(units: Iterator[Unit], folder: Path, seed: list[int]) -> Iterator[U
             if unit.document != last:
                 starts.append(store.tell())
                 last = unit.document
-            header = np.array([len(unit.data), unit.document, unit.piece, len(unit.glue), unit.size], dtype=np.int64)
-            store.write(header.tobytes() + unit.data + unit.glue)
+            header = np.array([len(unit.data), unit.document, unit.piece, len(unit.gap), unit.size], dtype=np.int64)
+            store.write(header.tobytes() + unit.data + unit.gap)
         ends = np.array([*starts[1:], store.tell()], dtype=np.int64)
         for number in np.random.default_rng(seed).permutation(len(starts)):
             store.seek(starts[number])
             while store.tell() < ends[number]:
-                length, document, piece, glue, size = np.frombuffer(store.read(40), dtype=np.int64).tolist()
-                yield Unit(store.read(length), document, piece, store.read(glue), size)
+                length, document, piece, gap, size = np.frombuffer(store.read(40), dtype=np.int64).tolist()
+                yield Unit(store.read(length), document, piece, store.read(gap), size)

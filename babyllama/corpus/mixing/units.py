@@ -21,7 +21,7 @@ class Unit(NamedTuple):
     """Number of the document in its source, counted over repetitions of the source."""
     piece: int
     """Number of the piece in its document; above 0 it continues the document."""
-    glue: bytes
+    gap: bytes
     """White space that stood between the piece before and this one."""
     size: int
     """Amount in the unit that shares are counted in: bytes, words or tokens."""
@@ -62,11 +62,11 @@ def units_of(
             continue
         if not part.continues or document < first_document:
             document, piece = document + 1, 0
-        for data, glue in cut(text.encode(), max_unit):
+        for data, gap in cut(text.encode(), max_unit):
             if is_duplicate and is_duplicate(data):
                 reading.duplicates += 1
             else:
-                yield Unit(data, document, piece, glue or b"\n", size(data))
+                yield Unit(data, document, piece, gap or b"\n", size(data))
             piece += 1
 
 
@@ -79,7 +79,7 @@ def cut(data: bytes, max_unit: int) -> Iterable[tuple[bytes, bytes]]:
     if len(data) <= max_unit:
         return [(data, b"")]
     pieces = []
-    start, glue = 0, b""
+    start, gap = 0, b""
     while len(data) - start > max_unit:
         window = data[start : start + max_unit + 1]
         end = window.rfind(b"\n")
@@ -92,9 +92,9 @@ def cut(data: bytes, max_unit: int) -> Iterable[tuple[bytes, bytes]]:
         piece = window[:end].rstrip()
         rest = _NEXT.match(data, start + len(piece))
         following = rest.end() if rest else start + end
-        pieces.append((piece, glue))
-        start, glue = following, data[start + len(piece) : following]
-    return [*pieces, (data[start:], glue)]
+        pieces.append((piece, gap))
+        start, gap = following, data[start + len(piece) : following]
+    return [*pieces, (data[start:], gap)]
 
 
 _NEXT = re.compile(rb"\s*")

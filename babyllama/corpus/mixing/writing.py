@@ -45,9 +45,9 @@ class MixWriter:
 
     def add(self, source: str, unit: Unit) -> None:
         """Write the next unit."""
-        data, document, piece, glue, _ = unit
+        data, document, piece, gap, _ = unit
         if self._last:
-            between = glue if self._last == (source, document, piece - 1) else _END
+            between = gap if self._last == (source, document, piece - 1) else _END
             self._text.write(between)
             self._offset += len(between)
         self._text.write(data)

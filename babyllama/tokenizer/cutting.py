@@ -1,4 +1,4 @@
-"""The special tokens, defined once, and where a text may be cut without changing its tokens."""
+"""Where a text may be cut without changing its tokens."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, pre_tokenizers
-
-PAD, BOS, EOS = "<pad>", "<s>", "</s>"
-SPECIAL_TOKENS = (PAD, BOS, EOS)
-"""In the order of their ids: 0, 1, 2."""
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Token ids that surround a document and fill up a block."""
-
-    bos: int
-    eos: int
-    pad: int
-
 
 # Between a visible ASCII character and a space or line break. The byte-level pre-tokenizer never puts the two into one
 # piece (a piece is a run of white space, or at most one space followed by other characters), looks ahead only from

@@ -59,6 +59,9 @@ class StoredResult:
 def save_result(folder: Path, result: StoredResult, beside: Mapping[str, Iterable[str]]) -> Path:
     """Write `result` into `folder`; `beside` are the lines of each further file by its name. The old result goes first."""
     path = folder / f"{result.name}.json"
+    taken = sorted(set(_OWN) & set(result.numbers))
+    if taken:
+        raise ValueError(f"the numbers of a result must not be called {', '.join(taken)}")
     # Without it the files below belong to no result; a kill between them leaves a result that is not there.
     with contextlib.suppress(FileNotFoundError):
         path.unlink()

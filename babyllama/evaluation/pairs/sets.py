@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class PairSet:
     @cached_property
     def fingerprint(self) -> str:
         """Of every pair and all that is known of it, whatever file it came from."""
-        return fingerprint_value([astuple(pair) for pair in self.pairs])
+        return fingerprint_value([[p.uid, p.pair_id, p.good, p.bad, p.field, p.term] for p in self.pairs])
 
     def subset(self, per_paradigm: int, seed: int) -> PairSet:
         """`per_paradigm` pairs of each paradigm (all, where there are fewer), drawn with `seed`, in their old

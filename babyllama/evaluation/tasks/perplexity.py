@@ -147,7 +147,7 @@ class PerplexityTask(Task):
     """How well does the model predict a text?"""
 
     name = "perplexity"
-    title = "perplexity, bits per byte and per word, by file: of the run's own held-out text, or --eval-text"
+    title = "perplexity, bits per byte and per word of a text, by file"
     Settings = PerplexitySettings
     result = PerplexityNumbers
     places = ("eval_text",)

@@ -60,7 +60,7 @@ class SurprisalTask(Task):
     """How surprising is each word after those before it?"""
 
     name = "surprisal"
-    title = "surprisal of every word of the same text, a row each (the command `surprisal` prints them)"
+    title = "surprisal of every word of that text, a row each"
     Settings = PerplexitySettings
     result = SurprisalResult
     places = ("eval_text",)

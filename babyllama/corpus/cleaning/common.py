@@ -54,10 +54,10 @@ WORDLESS_LINES = Rule(
 )
 STRAY_COMMAS = Rule(
     "stray punctuation",
-    "what a word that went leaves behind: `, .` becomes `.`, `, ,` one comma, a line does not begin with a comma",
-    r",(?: ?,)++|, ?(?=[.?!](?!\.))",
-    lambda match: "," if match[0].count(",") > 1 else "",
-    needs=(",,", ",.", ",?", ",!", ", ,", ", .", ", ?", ", !"),
+    "what a word that went leaves behind: `,.` becomes `.`, `,,` one comma, a line does not begin with a comma",
+    r",{2,}|,(?=[.?!](?!\.))",
+    lambda match: "," if len(match[0]) > 1 else "",
+    needs=(",,", ",.", ",?", ",!"),
 )
 STRAY_STARTS = Rule(
     STRAY_COMMAS.name,

@@ -11,7 +11,7 @@ _WORK = (
     "|[Cc]orrect(?:ed|ions?)|QC|[Tt]im(?:ed|ing)|[Rr]ipped|[Ee]ncoded|[Tt]ranslat(?:ed|ion)|[Tt]ranscript"
 )
 _WHOSE = "(?:(?:English|DVD|Visiontext|ITFC|[Cc]losed|Sing-A-Long|Main)[ -])*"
-_BY = "(?: for [^ \n]+)?(?: (?:created|conformed|made possible|provided|sponsored|brought to you))?(?: ?[Bb]y ?:?| ?:)"
+_BY = "(?: for [^ \n]+)?(?: (?:created|conformed|made possible|provided|sponsored|brought to you))?(?: ?[Bb]y ?:?| ?:(?= )| :)"
 _NAME = r"((?: ?[^ \n]++)(?: [^ \n]++){0,7})"
 
 _FIRM = re.compile(
@@ -71,7 +71,7 @@ CREDITS = (
         _CREDITS,
         rf"(?:(?<![\w'])(?=[A-Z])|(?<=\n)|(?<=[-.!?~♪)\]] )){_WHOSE}(?:{_WORK})(?:[,/&]? ?(?:and )?(?:{_WORK})\b)*+{_BY}{_NAME}",
         _without_credit,
-        needs=(" by", " By", " :", "s:", "S:", "c:", "t:", "o:", "n:", "d:"),
+        needs=(" by", " By", ": ", " :"),
     ),
     Rule("subtitle credits", _CREDITS, r"(?<!\w)synccorrectionby\w++", " ", needs=("synccorrection",)),
     Rule(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
 from functools import lru_cache
 
 from babyllama.corpus.cleaning.rules import Rule
@@ -14,13 +13,57 @@ _WORD_WITH_APOSTROPHES = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _FIRST_LETTER = re.compile(r"\A\W*[^\W\d_]")
 _SENTENCE_START = re.compile(r"[.!?…][\s\"'“”’)\]]+[^\W\d_]")
 _PRONOUN_I = re.compile(r"i(?<!\wi)(?![\w.])")
-_MIXED_LINE = re.compile(r"\n([^\n]*[a-z][^\n]*)")
-# What follows a word in lower case (a name, or several in a row) or a comma.
-_INSIDE_A_SENTENCE = re.compile(
-    r"(?:(?<![\w'’])([a-z][\w'’]*)|(?<=,)) ((?:[A-Z](?:[^\W\d_]+|(?=['’][A-Z]))(?:['’][^\W\d_]+)*(?: (?=[A-Z])|(?![\w'’])))+)"
-)
+_PUNCTUATION = ".,;:!?…-–—\"'“”‘’()[]*#♪"
+_CAPITALISED = re.compile(r" (?=[^\W\d_a-z])(\S++)")
+_MOST_NAMES = 5
+"""Words with a capital that may follow one another inside a sentence."""
 _SHORT = 4
 """Letters up to which a word all in capitals, behind one in lower case, is an abbreviation and not shouted."""
+
+
+class _Document:
+    """What a document writes with a capital."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._common = {word.strip(_PUNCTUATION) for word in set(text.split()) if not word[:1].isupper()}
+        self._places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        """By the lower case of a word: its forms with a capital, and the spaces before each."""
+        for match in _CAPITALISED.finditer(text):
+            form = match[1].strip(_PUNCTUATION).removesuffix("'s")
+            self._places[form.lower()][form].append(match.start())
+        self._names: dict[str, str] = {}
+
+    def written(self, word: str) -> str:
+        """`word`, which is in lower case, as the document writes it where it is a name."""
+        if word not in self._names:
+            forms = {} if word in self._common else self._places.get(word, {})
+            counts = {form: self._inside(form, places) for form, places in forms.items()}
+            best = max(counts, key=counts.__getitem__, default=word)
+            self._names[word] = best if counts.get(best) else word
+        return self._names[word]
+
+    def _inside(self, form: str, places: list[int]) -> int:
+        """How often `form` stands inside a sentence: behind a comma, a word in lower case, or names behind such a one."""
+        if form.endswith(("n't", "n’t")) or (form.isupper() and not 1 < len(form) <= _SHORT):
+            return 0
+        before = map(self._before, places)
+        return sum(word[:1].islower() or (word[-1:] == "," and not form.isupper()) for word in before)
+
+    def _before(self, end: int) -> str:
+        """The word before the space at `end`, where no sentence ends there; of several in capitals the one before them."""
+        for _ in range(_MOST_NAMES):
+            if not self._text[end - 1].isalnum() and self._text[end - 1] not in ",'’":
+                break
+            start = max(self._text.rfind(" ", 0, end), self._text.rfind("\n", 0, end)) + 1
+            before = self._text[start:end]
+            if not before[:1].isupper() or before[-1:] == ",":
+                return before
+            end = start - 1
+        return ""
+
+
+_document = lru_cache(maxsize=2)(_Document)  # one document is asked for again and again
 
 
 def _recased(match: re.Match[str]) -> str:
@@ -28,35 +71,22 @@ def _recased(match: re.Match[str]) -> str:
     words = [word for word in _WORD.findall(line) if len(word) > 1]
     if len(words) < 2 or sum(map(len, words)) < 6 or not line.isupper():
         return line
-    names = _names(match.string)
-    line = _WORD_WITH_APOSTROPHES.sub(lambda word: _named(word[0], names), line.lower())
+    document = _document(match.string)
+    line = _WORD_WITH_APOSTROPHES.sub(lambda word: _named(word[0], document), line.lower())
     line = _FIRST_LETTER.sub(_upper, line, count=1)
     return _PRONOUN_I.sub("I", _SENTENCE_START.sub(_upper, line))
 
 
+def _named(word: str, document: _Document) -> str:
+    name = document.written(word)
+    if name != word:
+        return name
+    start = re.split("['’](?!t$)", word, maxsplit=1)[0]
+    return document.written(start) + word[len(start) :]
+
+
 def _upper(match: re.Match[str]) -> str:
     return match[0].upper()
-
-
-def _named(word: str, names: Mapping[str, str]) -> str:
-    if word in names:
-        return names[word]
-    start = re.split("['’](?!t$)", word, maxsplit=1)[0]
-    return names[start] + word[len(start) :] if start in names else word
-
-
-@lru_cache(maxsize=2)  # one document is asked for again and again
-def _names(text: str) -> Mapping[str, str]:
-    """The words that `text` writes with a capital inside a sentence and never without one, by their lower case."""
-    forms: dict[str, Counter[str]] = defaultdict(Counter)
-    common: set[str] = set()
-    for line in _MIXED_LINE.findall(text):
-        common.update(word for word in _WORD_WITH_APOSTROPHES.findall(line) if word[0].islower())
-        for before, found in _INSIDE_A_SENTENCE.findall(line):
-            for word in found.split():
-                if len(word) <= _SHORT and before if word.isupper() else not word.endswith(("n't", "n’t")):
-                    forms[word.lower()][word] += 1
-    return {word: found.most_common(1)[0][0] for word, found in forms.items() if word not in common}
 
 
 SHOUTING = Rule(

@@ -63,7 +63,7 @@ INNER_TURNS = Rule(
     "a turn that starts with a dash inside a line gets its own line",
     r" (?<=[.!?\"] )(?:[-~] |[–—] ?)(?=\S)",
     "\n",
-    needs=(" - ", " ~ ", " –", " —"),
+    needs=(" -", " ~", " –", " —"),
     speech=True,
 )
 # Somebody speaks to somebody; in capitals only these pronouns tell, since `HE LAUGHS` describes.

@@ -98,7 +98,9 @@ def save_model(folder: Path, family: str = "Llama", tokenizer: Any = None, **opt
     return folder
 
 
-def save_run(root: Path, family: str = "Llama", eval_path: str | None = None, **options: Any) -> Path:
+def save_run(
+    root: Path, family: str = "Llama", eval_path: str | None = None, column: str = "text", **options: Any
+) -> Path:
     """A run folder with a finished model, as training leaves it."""
     from babyllama.artifacts import Manifest, file_facts
     from babyllama.runs import RunPaths, RunRecord
@@ -111,7 +113,7 @@ def save_run(root: Path, family: str = "Llama", eval_path: str | None = None, **
     save_tokenizer(tokenizer, paths.tokenizer)
     kind = {"Bert": "Llama"}.get(family, family)
     config = {
-        "data": {"eval_path": eval_path, "seq_length": 64},
+        "data": {"eval_path": eval_path, "column": column, "seq_length": 64},
         "model": {"type": kind, "name": root.name, "hidden_size": 32, "n_layer": 2, "n_head": 4},
     }
     paths.config.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML

@@ -147,6 +147,14 @@ def test_marks_inside_a_text_do_not_end_it(tmp_path: Path) -> None:
     assert found.tokens > 10, "the mark's letters are ordinary text"
 
 
+def test_the_runs_text_is_read_from_the_column_it_was_trained_with(tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"meta": {"body": TEXT[0]}, "text": TEXT[1]}) + "\n")
+    run = save_run(tmp_path / "run", eval_path=str(tmp_path / "dev.jsonl"), column="meta.body")
+    found = measured(load(run)).measured
+    assert found.nll == pytest.approx(perplexity(load(run), TEXT[:1]).nll, rel=1e-6)
+    assert measured(load(run), tmp_path / "dev.jsonl").measured.nll == found.nll
+
+
 def test_text_of_the_run(tmp_path: Path) -> None:
     text = tmp_path / "dev"
     text.mkdir()

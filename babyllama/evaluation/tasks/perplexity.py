@@ -45,6 +45,8 @@ class EvaluationText:
     """Is it the run's own held-out text?"""
     token_counts: Path | None
     """Those of the run's training text."""
+    column: str = "text"
+    """Where records (.jsonl, .parquet) hold it."""
 
 
 class PerplexityNumbers(Result):
@@ -185,7 +187,7 @@ class PerplexityTask(Task):
         domains: dict[str, Any] = {}
         for file in text.files:
             name = file.name if file.name not in domains else str(file)
-            domains[name] = read_documents([file], errors=text.errors)
+            domains[name] = read_documents([file], errors=text.errors, column=text.column)
         found: PerplexityResult = perplexity_by_domain(
             loaded,
             domains,
@@ -208,7 +210,8 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
     at = Run(run.root).resolve(own) if run is not None and own is not None else None
     if named is not None:
         is_own = at is not None and Path(at).resolve() == Path(named).resolve()
-        return EvaluationText(named, corpus_files(named, key="--eval-text"), "strict", is_own, counts)
+        column = config.data.column if config is not None and is_own else "text"
+        return EvaluationText(named, corpus_files(named, key="--eval-text"), "strict", is_own, counts, column)
     if own is None or at is None or config is None:
         name = place.name if place is not None else "the model"
         whose = f"the run {name} was trained without data.eval_path" if run is not None else f"{name} is no run of ours"
@@ -218,7 +221,9 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
             f"the evaluation text of {run.root if run else own}, data.eval_path = {own!r}, is not there ({at}). Put it back, or "
             "name a file or folder with --eval-text PATH."
         )
-    return EvaluationText(own, corpus_files(at, key="data.eval_path"), config.data.errors, True, counts)
+    return EvaluationText(
+        own, corpus_files(at, key="data.eval_path"), config.data.errors, True, counts, config.data.column
+    )
 
 
 def _is_of_another_text(kept: Path, text: str, fingerprint: str) -> bool:

@@ -82,7 +82,7 @@ class SurprisalTask(Task):
         from babyllama.corpus.reading import read_documents
         from babyllama.evaluation.surprisal import surprisal
 
-        documents = list(read_documents(data.content.files, errors=data.content.errors))
+        documents = list(read_documents(data.content.files, errors=data.content.errors, column=data.content.column))
         words = list(surprisal(loaded, documents))
         numbers = {
             "text": data.source,

@@ -2,7 +2,7 @@
 
 A cleaner must look at every character of a corpus but changes few lines of it. So one search finds the lines on which a
 rule's strings (`Rule.needs`) stand, for many documents at once, and only these lines are worked on, all together. That
-is 6 to 16 times as fast on the real files (`python benchmarks/corpus.py --parts cleaning`).
+is 5 to 22 times as fast on the real files (`python benchmarks/corpus.py --parts cleaning`).
 """
 
 from __future__ import annotations

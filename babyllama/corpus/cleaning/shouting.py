@@ -26,18 +26,22 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._common = {word.strip(_PUNCTUATION) for word in set(text.split()) if not word[:1].isupper()}
+        self._words = set(text.split())
         self._places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         """By the lower case of a word: its forms with a capital, and the spaces before each."""
+        by_word: dict[str, list[int]] = defaultdict(list)
         for match in _CAPITALISED.finditer(text):
-            form = match[1].strip(_PUNCTUATION).removesuffix("'s")
-            self._places[form.lower()][form].append(match.start())
+            by_word[match[1]].append(match.start())
+        for word, places in by_word.items():
+            form = word.strip(_PUNCTUATION).removesuffix("'s")
+            self._places[form.lower()][form] += places
         self._names: dict[str, str] = {}
 
     def written(self, word: str) -> str:
         """`word`, which is in lower case, as the document writes it where it is a name."""
         if word not in self._names:
-            forms = {} if word in self._common else self._places.get(word, {})
+            common = any(word + mark in self._words for mark in ("", ",", ".", "?", "!", "..."))
+            forms = {} if common else self._places.get(word, {})
             counts = {form: self._inside(form, places) for form, places in forms.items()}
             best = max(counts, key=counts.__getitem__, default=word)
             self._names[word] = best if counts.get(best) else word

@@ -16,7 +16,7 @@ from babyllama import console
 from babyllama.artifacts import atomic_file, fingerprint_value, write_text
 from babyllama.config import Config
 from babyllama.device import choose_device, describe_device, set_threads
-from babyllama.errors import DataError, RunError, TokenizerError
+from babyllama.errors import DamagedFileError, DataError, RunError, TokenizerError
 from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
 from babyllama.runs import (
     Ownership,
@@ -97,6 +97,7 @@ def _make(
             damage = run.final_damage()
             if damage is None:
                 console.say(f"{run}: up to date, reused (--overwrite trains it again)")
+                _warn_of_damaged_curves(run)
                 if ownership is not None:
                     after_training(run, config)
                 return run
@@ -109,6 +110,14 @@ def _make(
         after_training(run, config)
         console.say(f"model, tokenizer and card: {run.paths.final}")
     return run
+
+
+def _warn_of_damaged_curves(run: Run) -> None:
+    """The model is whole; its plots and card are not made from curves that are not."""
+    try:
+        run.metrics.check_losses(run.paths)
+    except DamagedFileError as error:
+        console.warn(str(error))
 
 
 def prepare_inputs(config: Config) -> Inputs:

@@ -1,6 +1,7 @@
 """Kill every stage at random moments and see what is left, and training too, which must go on as if nothing had been.
 
     python benchmarks/faults.py --kills 50 --training-kills 20
+    python benchmarks/faults.py --stages runs
 
 Stages that make text, tokenizers and datasets are killed while they replace an old artifact by a new one: what is left must
 be the old one, the new one or nothing, and the next run must end with the new one.
@@ -8,6 +9,10 @@ be the old one, the new one or nothing, and the next run must end with the new o
 Training is killed at a random read of a block, or just before a checkpoint would be renamed into place, sometimes twice;
 resumed, it must give the losses and weights of the run that was left alone, bit for bit. The model is tiny, everything else
 is real: Muon, moving average, dropout, shifted blocks, accumulation.
+
+`runs` spoils finished worlds: every kind of file of a run, its checkpoints, its tokenizer and its packed text, two processes in
+one run, and kills while `--overwrite` replaces a run. What the next commands say and do is sorted into verdicts
+(tests/run_faults.py says what each means); there must be none that is silent, a traceback or a hang.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import argparse
 import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
 
+import run_faults
 from stage_faults import STAGES, kill_stage
 from training_faults import record, run_jobs, weights
 
@@ -30,6 +37,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "training": {"num_epochs": 3, "save_steps": 2, "eval_steps": 4, "logging_steps": 3, "warmup_steps": 3},
     "optimization": {"optimizer": "muon", "ema_decay": 0.9, "z_loss": 1e-4},
 }
+ALL = [*STAGES, "training", "runs"]
 BLOCKS = 3 * 40
 """Reads in the three epochs of a run; a checkpoint every two steps of 8."""
 
@@ -91,20 +99,83 @@ def kill_training(precisions: list[str], kills: int, rng: random.Random) -> int:
     return failures
 
 
+def spoil_runs(variants: int, races: int, kills: int, rng: random.Random) -> int:
+    """One row per kind of fault; how many verdicts are bad ones."""
+    print(f"| fault | trials | {' | '.join(run_faults.VERDICTS)} |\n|{'---|' * (2 + len(run_faults.VERDICTS))}")
+    bad = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy = folder / "copy"
+        began = time.monotonic()
+        world = run_faults.make_world(folder)
+        duration = time.monotonic() - began
+        truth = run_faults.Truth.of(world)
+
+        def row(fault: str, verdicts: list[str]) -> None:
+            nonlocal bad
+            found = Counter(verdicts)
+            bad += sum(found[one] for one in (run_faults.SILENT, run_faults.TRACEBACK, run_faults.HANG))
+            print(
+                f"| {fault} | {len(verdicts)} | {' | '.join(str(found[one]) for one in run_faults.VERDICTS)} |",
+                flush=True,
+            )
+
+        plan = [
+            (kind, file, how)
+            for kind, files in run_faults.spoilable(world).items()
+            for file in files
+            for how in run_faults.damages(world / file)
+        ]
+        # Every file at least once, then whatever chance brings.
+        rng.shuffle(plan)
+        first = {file: (kind, file, how) for kind, file, how in plan}
+        plan = [*first.values(), *(one for one in plan if first[one[1]] != one)][:variants]
+        for kind in run_faults.spoilable(world):
+            chosen = [(file, how) for what, file, how in plan if what == kind]
+            row(
+                f"a damaged file of the {kind}",
+                [_told(world, truth, copy, kind, file, how, number) for number, (file, how) in enumerate(chosen)],
+            )
+        row(
+            "a second process in the run",
+            [run_faults.raced(world, truth, copy, rng.uniform(0, duration / 3)) for _ in range(races)],
+        )
+        row(
+            "a kill during --overwrite",
+            [run_faults.replaced(world, truth, copy, rng.random(), duration) for _ in range(kills)],
+        )
+    print()
+    return bad
+
+
+def _told(world: Path, truth: Any, copy: Path, kind: str, file: Path, how: str, seed: int) -> str:
+    verdict = run_faults.damaged(world, truth, copy, kind, file, how, seed)
+    if verdict in (run_faults.SILENT, run_faults.TRACEBACK, run_faults.HANG):
+        print(f"{verdict}: {file} {how}, seed {seed}", file=sys.stderr, flush=True)
+    return verdict
+
+
 def main() -> None:
-    """Print the tables; exit 1 when a run of training differs."""
+    """Print the tables; exit 1 when a run of training differs or a fault of a run goes unnoticed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stages", nargs="*", default=[*STAGES, "training"], choices=[*STAGES, "training"])
+    parser.add_argument("--stages", nargs="*", default=ALL, choices=ALL)
     parser.add_argument("--kills", type=int, default=50, help="kills of each stage but training")
+    parser.add_argument("--damages", type=int, default=200, help="files damaged in finished runs")
+    parser.add_argument("--races", type=int, default=20, help="rounds of two processes in one run")
+    parser.add_argument("--overwrite-kills", type=int, default=20, help="kills while a run is replaced")
     parser.add_argument("--training-kills", type=int, default=20, help="runs killed per precision")
     parser.add_argument("--precisions", nargs="*", default=["fp32", "bf16"])
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    stages = [name for name in arguments.stages if name != "training"]
+    stages = [name for name in arguments.stages if name in STAGES]
+    rng, bad = random.Random(arguments.seed), 0
     if stages:
         kill_stages(stages, arguments.kills, arguments.seed)
+    if "runs" in arguments.stages:
+        bad += spoil_runs(arguments.damages, arguments.races, arguments.overwrite_kills, rng)
     if "training" in arguments.stages:
-        sys.exit(bool(kill_training(arguments.precisions, arguments.training_kills, random.Random(arguments.seed))))
+        bad += kill_training(arguments.precisions, arguments.training_kills, rng)
+    sys.exit(bool(bad))
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     _make_parent(path)
+    if path.is_dir():
+        raise RunError(f"{path} is a folder, and a file belongs there. Move it away, and run the same command again.")
     encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")
     try:
         _clear_leftovers(path)

@@ -178,5 +178,7 @@ _MENDABLE = {
     errno.EDQUOT: "the disk quota is used up; free some and run the same command again (nothing half-written is kept)",
     errno.EACCES: "permission denied; choose a folder you may write to, or mend its permissions",
     errno.EPERM: "not permitted; choose a folder you may write to, or mend its permissions",
+    errno.EISDIR: "a folder where a file belongs; move it away, and run the same command again",
+    errno.ENOTDIR: "a file where a folder belongs; move it away, and run the same command again",
     errno.EROFS: "the file system is read-only; choose a folder you may write to",
 }

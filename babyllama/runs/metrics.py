@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from babyllama import console
 from babyllama.artifacts import damaged_file, file_facts, read_sealed, write_sealed
 from babyllama.errors import DamagedFileError
 from babyllama.runs.paths import RunPaths
@@ -56,8 +57,10 @@ class TrainingMetrics:
         write_sealed(paths.metrics, {**asdict(self), "files": file_facts(paths.root, names)})
 
     def check_losses(self, paths: RunPaths) -> None:
-        """`DamagedFileError` when a curve that is there is not what training wrote."""
+        """`DamagedFileError` when a curve that is there is not what training wrote; one that is not there is said."""
         there = {name: facts for name, facts in self.files.items() if (paths.root / name).exists()}
+        for name in sorted(self.files.keys() - there.keys()):
+            console.warn(f"{paths.root}: {name} is missing; plots and card go without it.")
         problem = damaged_file(paths.root, there)
         if problem:
             raise DamagedFileError(

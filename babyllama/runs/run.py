@@ -119,10 +119,12 @@ def check_folder(run: Run, config: Config, *, resume: bool, overwrite: bool, for
         return
     if overwrite:
         return
+    changed = []
     try:
         changed = differences(run.config, config)
     except BabyLlamaError as error:
-        changed = [f"{run.paths.config} cannot be read ({error})"]
+        if not (resume and force):
+            raise RunError(f"{error} (--overwrite replaces the run by a new one.)") from error
     if changed and not (resume and force):
         ways = "--overwrite replaces it, model.name=... starts another one"
         ways += ", --force resumes it all the same" if resume else ""

@@ -89,7 +89,7 @@ def test_a_replaced_run_stays_until_the_new_one_stands(tmp_path: Path) -> None:
         with pytest.raises(RunError), owned(root, "another"):
             pass
     assert seen == ["old"]
-    assert sorted(os.listdir(tmp_path)) == [".lock-run", "run"]
+    assert os.listdir(tmp_path) == ["run"]
     assert os.listdir(root) == ["training_config.yaml"]
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_could_not_be_replaced_is_the_old_one(tmp_path: Path) -> None
     with pytest.raises(OSError, match="disk full"), owned(root, "x") as ownership:
         ownership.replace(fail)
     assert paths.config.read_text() == "old"
-    assert sorted(os.listdir(tmp_path)) == [".lock-run", "run"]
+    assert os.listdir(tmp_path) == ["run"]
 
 
 def test_a_kill_between_the_two_renames_brings_the_old_run_back(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ pytestmark = pytest.mark.unit
 
 # fmt: off
 ROOMS = [
-    "errors", "registry", "text", "processes", "console", "run_paths", "artifacts", "config", "device", "architectures",
+    "errors", "registry", "text", "processes", "console", "artifacts", "config", "device", "architectures",
     "settings", "runs", "corpus", "synthetic", "tokenizer", "dataset", "evaluation", "training", "finetuning", "reporting",
-    "publishing", "plan", "pipeline", "studies", "api", "cli", "__main__",
+    "publishing", "plan", "inputs", "pipeline", "studies", "api", "cli", "__main__",
 ]
 LIGHT = {
-    "errors", "registry", "text", "processes", "console", "run_paths", "artifacts", "config", "device", "architectures",
-    "settings", "runs", "plan", "pipeline", "cli",
+    "errors", "registry", "text", "processes", "console", "artifacts", "config", "device", "architectures",
+    "settings", "runs", "plan", "inputs", "pipeline", "cli",
 }
 # fmt: on
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
@@ -117,3 +117,47 @@ def test_every_package_that_is_imported_is_declared(repository: Path) -> None:
     foreign = names - set(sys.stdlib_module_names) - {"babyllama", "trackio"}
     distributions = {name: {one.lower() for one in packages_distributions().get(name, [name])} for name in foreign}
     assert not {name for name, options in distributions.items() if not options & declared}
+
+
+def names_in(tree: ast.AST, before: str = "") -> set[str]:
+    """Functions, classes, methods and constants that a module defines, methods as `Class.method`."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(before + node.name)
+            if isinstance(node, ast.ClassDef):
+                found |= names_in(node, f"{before}{node.name}.")
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        found |= {before + target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def test_the_page_of_the_rooms_names_what_exists(repository: Path) -> None:
+    """docs/architecture.md: every path, and every `file.py:name`; paths without a folder in front are the package's."""
+    page = (repository / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"(?<![\w/.])((?:\w+/)*\w+\.py)(?::([\w.]+))?(?![\w(])", page)) - {("file.py", "name")}
+    folders = {name for name in re.findall(r"`([\w/]+/)`", page) if name not in ("final/", "babyllama/")}
+    assert len(named) > 50
+    wrong = [name for name in folders if not (repository / "babyllama" / name).is_dir()]
+    for path, name in named:
+        file = next((found for found in (repository / "babyllama" / path, repository / path) if found.is_file()), None)
+        if file is None:
+            wrong.append(path)
+        elif name and name not in names_in(ast.parse(file.read_text())):
+            wrong.append(f"{path}:{name}")
+    assert not wrong
+
+
+def test_the_page_of_the_rooms_has_every_room_in_order(repository: Path) -> None:
+    page = (repository / "docs" / "architecture.md").read_text()
+    section = page[page.index("## The rooms") : page.index("Five ideas")]
+    listed = [name.rstrip("/").removesuffix(".py") for name in re.findall(r"^\| `([\w.]+/?)`", section, re.MULTILINE)]
+    package = repository / "babyllama"
+    there = [room for room in ROOMS if (package / room).is_dir() or (package / f"{room}.py").is_file()]
+    assert listed == [room for room in there if room != "__main__"]
+
+
+def test_no_file_is_longer_than_a_sitting(repository: Path) -> None:
+    assert {path.name: n for _, path in sources(repository) if (n := len(path.read_text().splitlines())) > 300} == {}

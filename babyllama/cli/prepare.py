@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Mix, tokenizer and packed text of the configuration, each reused when it is up to date; prints what came out."""
     config = config_from(args)
-    from babyllama.pipeline import prepare_inputs
+    from babyllama.inputs import prepare_inputs
 
     with console.quiet(args.quiet):
         inputs = prepare_inputs(config)

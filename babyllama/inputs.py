@@ -1,0 +1,87 @@
+"""What training reads: mix, tokenizer and packed text of a configuration, each built or reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from babyllama import console
+from babyllama.config import Config
+from babyllama.errors import DataError, TokenizerError
+
+if TYPE_CHECKING:
+    from babyllama.dataset import PackedDataset
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What training reads, built or reused."""
+
+    tokenizer_path: str
+    train: PackedDataset
+    eval: PackedDataset | None
+    synthetic: bool
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Content fingerprints of what a run learns from."""
+        found = {"tokenizer": self.train.tokenizer_fingerprint, "train": self.train.manifest.inputs["text"]}
+        return found | ({"eval": self.eval.manifest.inputs["text"]} if self.eval else {})
+
+
+def prepare_inputs(config: Config) -> Inputs:
+    """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
+    from babyllama.corpus.held_out import text_files
+    from babyllama.corpus.reading import is_synthetic, read_documents
+    from babyllama.dataset import prepare_dataset
+
+    if config.mixing:
+        from babyllama.corpus.mixing import mix
+
+        report = mix(config)
+        if not report.reused:
+            console.say(report.table())
+    data = config.data
+    train_files, eval_files = text_files(config)
+    if not any(file.stat().st_size for file in train_files):
+        raise DataError(f"data.train_path: {data.train_path} holds no text: its {len(train_files)} file(s) are empty.")
+    _provide_tokenizer(config, train_files)
+
+    def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
+        return prepare_dataset(
+            lambda: read_documents(files, errors=data.errors, column=data.column),
+            files,
+            data.tokenizer_path,
+            data,
+            split=split,
+        )
+
+    return Inputs(
+        data.tokenizer_path,
+        packed(train_files, "train"),
+        packed(eval_files, "eval") if eval_files else None,
+        is_synthetic(train_files),
+    )
+
+
+def _provide_tokenizer(config: Config, files: list[Path]) -> None:
+    """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
+    path = Path(config.data.tokenizer_path)
+    if config.tokenizer is not None:
+        from babyllama.corpus.reading import read_documents
+        from babyllama.tokenizer import build_tokenizer
+
+        build_tokenizer(
+            lambda: read_documents(files, errors=config.data.errors, column=config.data.column),
+            files,
+            config.tokenizer,
+            path,
+            column=config.data.column,
+        )
+    elif not path.exists() and (path.suffix == ".json" or config.data.tokenizer_path.startswith((".", "/"))):
+        raise TokenizerError(
+            f"data.tokenizer_path = {str(path)!r}: no tokenizer there. Train one with\n"
+            f"  python train_tokenizer.py --data-dir {config.data.train_path} --output {path}\n"
+            "or add a `tokenizer:` section, and train does it."
+        )

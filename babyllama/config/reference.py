@@ -12,12 +12,19 @@ from babyllama.config.sections import Config
 from babyllama.config.tables import FAMILIES, OBJECTIVES, OPTIMIZERS, PROTOCOLS, TASKS
 from babyllama.config.types import Section, section_of
 
+WRITTEN_BY = {
+    "config/schema.json": "babyllama config schema > config/schema.json",
+    "docs/config-reference.md": "babyllama config reference > docs/config-reference.md",
+}
+"""Generated file -> the command that renews it."""
+
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema that editors check a YAML file with. Nothing is required, since a file may `extends:` another."""
     schema = Config.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "BabyLlama configuration"
+    schema["$comment"] = f"written by: {WRITTEN_BY['config/schema.json']}"
     extends = {
         "type": "string",
         "description": "Another YAML file, relative to this one, that this one is laid over.",
@@ -60,7 +67,8 @@ def reference_markdown() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Every key, from the docstrings in `babyllama/config/sections/` (`babyllama config reference` writes this page).",
+        "Every key, from the docstrings in `babyllama/config/sections/`; this page is written by",
+        f"`{WRITTEN_BY['docs/config-reference.md']}`.",
         "A YAML file is laid over the file it `extends:`; `section.key=value` on the command line is laid over both;",
         "dedicated flags over everything. `None` and `null` mean the same. Unknown keys, duplicate keys and contradictions",
         "are errors that name file and line. Numbers are decimal, text stays as it is written, and in paths `~` and `$VAR`",

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from babyllama.cli import main
 from babyllama.config import Config
-from babyllama.config.reference import json_schema, reference_markdown, section_keys
+from babyllama.config.reference import WRITTEN_BY, json_schema, reference_markdown, section_keys
 from babyllama.config.scalars import typed
 from babyllama.config.types import section_of
 from babyllama.config.yaml_file import parse
@@ -32,9 +33,14 @@ def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
             assert set(keys) <= set(schema["$defs"][definition]["properties"]), name
 
 
-def test_the_shipped_schema_and_reference_are_current(repository: Path) -> None:
-    assert json.loads((repository / "config" / "schema.json").read_text()) == json_schema()
-    assert (repository / "docs" / "config-reference.md").read_text() == reference_markdown()
+@pytest.mark.parametrize(("file", "command"), WRITTEN_BY.items())
+def test_a_generated_file_is_current_and_names_the_command_that_renews_it(
+    file: str, command: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = (repository / file).read_text()
+    assert command in shipped
+    assert main(command.split(" > ")[0].split()[1:]) == 0
+    assert capsys.readouterr().out == shipped, f"renew it: {command}"
 
 
 def test_every_printed_default_is_read_back(repository: Path) -> None:

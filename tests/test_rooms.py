@@ -159,5 +159,27 @@ def test_the_page_of_the_rooms_has_every_room_in_order(repository: Path) -> None
     assert listed == [room for room in there if room != "__main__"]
 
 
+def module_of(path: Path, repository: Path) -> str:
+    return ".".join(path.relative_to(repository).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_import_goes_in_a_circle_not_even_for_typing(repository: Path) -> None:
+    """Files of one room too; an import inside a function counts as well."""
+    files = {module_of(path, repository): path for _, path in sources(repository)}
+    uses: dict[str, set[str]] = {}
+    for name, path in files.items():
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                modules = (f"{node.module}.{alias.name}" for alias in node.names)
+                found |= {module if module in files else node.module for module in modules}
+        uses[name] = found & set(files) - {name}
+    while ends := {name for name in uses if not uses[name] & set(uses) or not any(name in uses[one] for one in uses)}:
+        for name in ends:
+            del uses[name]
+    assert not uses, {name: sorted(others & set(uses)) for name, others in uses.items()}
+
+
 def test_no_file_is_longer_than_a_sitting(repository: Path) -> None:
     assert {path.name: n for _, path in sources(repository) if (n := len(path.read_text().splitlines())) > 300} == {}

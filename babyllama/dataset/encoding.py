@@ -19,21 +19,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from babyllama.dataset.layout import POSITION
-from babyllama.dataset.pieces import PieceEncoder
+from babyllama.dataset.pieces import PieceEncoder, Stretch
 from babyllama.tokenizer import SpecialIds
 from babyllama.tokenizer.cutting import PreTokenizerKind, cut_text
 
 _BATCH = 1_000_000
 """Characters encoded in one go, which bounds memory."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A stretch of one document."""
-
-    text: str
-    first: bool
-    last: bool
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ between the Unicode versions of Python and of `tokenizers` cannot change a cut.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from tokenizers import Tokenizer, pre_tokenizers
@@ -21,9 +21,6 @@ from babyllama.dataset.layout import POSITION, runs
 from babyllama.tokenizer import SpecialIds
 from babyllama.tokenizer.cutting import PreTokenizerKind
 
-if TYPE_CHECKING:
-    from babyllama.dataset.encoding import Stretch
-
 _WINDOW = 1_000_000
 """Characters the pattern sees at a time. A piece without any cut that is longer (a megabyte of letters) is cut here."""
 _MARGIN = 8
@@ -31,6 +28,15 @@ _MARGIN = 8
 _PAGE = 256
 _MOST_PIECES, _MOST_CHARACTERS = 400_000, 16_000_000
 """When the look-up table exceeds either it starts anew, which bounds memory on text that hardly repeats itself."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of one document."""
+
+    text: str
+    first: bool
+    last: bool
 
 
 class PieceEncoder:

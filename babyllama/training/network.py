@@ -11,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from babyllama.training.objectives.base import Batch, Objective, Sums
 from babyllama.training.objectives.cross_entropy import (
     LossOptions,
     fused_linear_cross_entropy,
@@ -23,6 +22,19 @@ from babyllama.training.objectives.cross_entropy import (
 )
 from babyllama.training.objectives.masks import document_mask
 from babyllama.training.probing import compute_dtype, output_layer_agrees
+
+Batch = dict[str, Any]
+"""Tensors of a micro-batch by the name of the forward pass's argument, and `counts` until the trainer takes them out."""
+Sums = dict[str, Tensor]
+"""0-d fp32 sums over target tokens: `objective` carries the gradient, `cross_entropy` is what losses.csv records, and one
+for each of the objective's `parts`."""
+
+
+class Loss(Protocol):
+    """What gives the loss sums of a batch: a `babyllama.training.objectives.base.Objective`."""
+
+    def sums(self, network: Network, batch: Batch) -> Sums:
+        """Loss sums of a batch."""
 
 
 class Network:
@@ -68,7 +80,7 @@ class Network:
 
 
 @contextlib.contextmanager
-def training_network(model: Any, objective: Objective, *, fused: bool | None = None) -> Iterator[Network]:
+def training_network(model: Any, objective: Loss, *, fused: bool | None = None) -> Iterator[Network]:
     """Within the block `model(labels=..., **batch)` returns the loss sums of `objective`.
 
     `fused` is given where the model cannot be probed.

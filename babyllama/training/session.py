@@ -24,7 +24,7 @@ from babyllama.runs.rows import LOSS_COLUMNS, RowsFile
 from babyllama.training import compiling, micro_batch
 from babyllama.training.arguments import quiet_libraries, training_arguments
 from babyllama.training.data.batch_plan import BatchPlan, batch_plan
-from babyllama.training.data.batches import Blocks
+from babyllama.training.data.batches import Blocks, HeldOut
 from babyllama.training.hooks.base import Hook
 from babyllama.training.hooks.best import BestModel
 from babyllama.training.hooks.curve import TaskCurve, curve_columns, curve_task
@@ -47,7 +47,7 @@ from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import MadeWith, Resume
 from babyllama.training.saving.model_folder import save_model_folder
 from babyllama.training.saving.saver import Saver
-from babyllama.training.trainer import HeldOut, LanguageModelTrainer
+from babyllama.training.trainer import LanguageModelTrainer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from babyllama.config import Config
 from babyllama.config.tables import OPTIMIZERS
 from babyllama.text import perplexity
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.data.batches import Blocks, evaluation_batches, training_loader
+from babyllama.training.data.batches import Blocks, HeldOut, evaluation_batches, training_loader
 from babyllama.training.hooks.base import Hook
 from babyllama.training.hooks.journal import Journal
 from babyllama.training.hooks.step_control import StepControl
-from babyllama.training.objectives.base import TARGETS, Objective, Sums
+from babyllama.training.network import Sums
+from babyllama.training.objectives.base import TARGETS, Objective
 from babyllama.training.optim.schedule import Schedule
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpointing import CheckpointingTrainer
@@ -53,14 +53,6 @@ OVERRIDES = {
     "_load_scaler": "a file that cannot be read is one clear line",
 }
 """Method of `transformers.Trainer` -> why ours is another."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """The held-out blocks that are evaluated on."""
-
-    blocks: Blocks
-    indices: list[int]
 
 
 class LanguageModelTrainer(CheckpointingTrainer):

@@ -10,6 +10,7 @@ the same data in the same steps. The last step of an epoch holds what is left an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from babyllama.dataset.packed import IGNORED
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.objectives.base import Batch, Collator
+from babyllama.training.network import Batch
+from babyllama.training.objectives.base import Collator
 
 
 class Blocks(Protocol):
@@ -32,6 +34,14 @@ class Blocks(Protocol):
     def epoch_offset(self, epoch: int, seed: int) -> int: ...
 
     def check(self, *, model_vocab_size: int | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out blocks that are evaluated on."""
+
+    blocks: Blocks
+    indices: list[int]
 
 
 class BlockKey(NamedTuple):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from babyllama.training.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import LanguageModelTrainer
+from babyllama.training.hooks.base import Hook, RunningTrainer
 
 
 class BestModel(Hook):
     """Saves the evaluated weights whenever the held-out loss is lower than ever before."""
 
-    def after_evaluation(self, trainer: LanguageModelTrainer, step: int, loss: float) -> None:
+    def after_evaluation(self, trainer: RunningTrainer, step: int, loss: float) -> None:
         """Compare and save."""
         state = trainer.journal.state
         if state.best_eval_loss is not None and loss >= state.best_eval_loss:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from babyllama import console
 from babyllama.config import Config
 from babyllama.evaluation import LoadedModel
 from babyllama.evaluation.tasks import Task, configured_tasks
 from babyllama.runs import ModelPlace
 from babyllama.runs.rows import RowsFile
-from babyllama.training.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import LanguageModelTrainer
+from babyllama.training.hooks.base import Hook, RunningTrainer
 
 PAIRS_PER_PARADIGM = 20
 """Most minimal pairs of each paradigm that a curve is measured on."""
@@ -45,7 +40,7 @@ class TaskCurve(Hook):
         self.task, self.every, self.file, self.name = task, every, file, config.model.name
         self.data = task.data(None)
 
-    def after_step(self, trainer: LanguageModelTrainer, step: int) -> None:
+    def after_step(self, trainer: RunningTrainer, step: int) -> None:
         """Measure when this step has passed a multiple of `every` words."""
         journal = trainer.journal
         words = journal.state.words_seen

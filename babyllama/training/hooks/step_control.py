@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from babyllama import console
 from babyllama.text import duration
-from babyllama.training.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import LanguageModelTrainer
+from babyllama.training.hooks.base import Hook, RunningTrainer
 
 
 class StepControl(TrainerCallback):
@@ -23,7 +20,7 @@ class StepControl(TrainerCallback):
     end here: everything else of ours is a `Hook`, called from here.
     """
 
-    def __init__(self, trainer: LanguageModelTrainer, hooks: Sequence[Hook], *, compiled: bool) -> None:
+    def __init__(self, trainer: RunningTrainer, hooks: Sequence[Hook], *, compiled: bool) -> None:
         self.trainer, self.hooks, self.compiled = trainer, hooks, compiled
         self._began = 0.0
         self._first_steps: list[float] = []

@@ -6,13 +6,8 @@ branch of its name (`chck_1M`, `chck_10M`, ...).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from babyllama import console
-from babyllama.training.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from babyllama.training.trainer import LanguageModelTrainer
+from babyllama.training.hooks.base import Hook, RunningTrainer
 
 MILLION = 1_000_000
 SCHEDULE_MILLIONS = (*range(1, 10), *range(10, 100, 10), *range(100, 1001, 100))
@@ -30,7 +25,7 @@ class WordCheckpoints(Hook):
     def __init__(self, unit: int = MILLION) -> None:
         self.unit = unit
 
-    def after_step(self, trainer: LanguageModelTrainer, step: int) -> None:
+    def after_step(self, trainer: RunningTrainer, step: int) -> None:
         """Save what the step's words have made due."""
         journal = trainer.journal
         words = journal.state.words_seen

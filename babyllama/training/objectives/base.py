@@ -17,17 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from babyllama.training.network import Batch, Network, Sums
+
 if TYPE_CHECKING:
     from babyllama.config import Config
     from babyllama.training.machine import Machine
-    from babyllama.training.network import Network
 
 Row = Mapping[str, Any]
 """A block as `PackedDataset.block` gives it, and under `key` where it stands: a `babyllama.training.data.batches.BlockKey`."""
-Batch = dict[str, Any]
-Sums = dict[str, Tensor]
-"""0-d fp32 sums over target tokens: `objective` carries the gradient, `cross_entropy` is what losses.csv records, and one
-for each of the objective's `parts`."""
 Collator = Callable[[Sequence[Row]], Batch]
 
 TARGETS, TOKENS, WORDS = "targets", "tokens", "words"

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from babyllama.config import Config
 from babyllama.dataset.packed import IGNORED
-from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Batch, Objective, Row, Sums, stack
+from babyllama.training.network import Batch, Network, Sums
+from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Objective, Row, stack
 from babyllama.training.objectives.cross_entropy import LossOptions
-
-if TYPE_CHECKING:
-    from babyllama.training.network import Network
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup quickstart test parity transformers-4.51 lint clean
+.PHONY: setup quickstart test wheel-test parity transformers-4.51 lint clean
 
 setup: $(READY)
 
@@ -21,6 +21,10 @@ quickstart: $(READY)
 
 test: $(READY)
 	@$(BIN)/python run_tests.py
+
+# Builds the wheel and the source distribution, installs them where no checkout is, and uses them there. Nothing is downloaded.
+wheel-test: $(READY)
+	@$(BIN)/python run_tests.py --no-lint tests/installed.py
 
 # Scores beside those of lm-evaluation-harness and minicons themselves, which the extra `parity` brings, and ids beside those
 # of transformers 4.51.

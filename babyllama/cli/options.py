@@ -12,7 +12,9 @@ from babyllama.settings import Flag, load_config
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """`--config C` and `section.key=value` overrides."""
-    parser.add_argument("--config", metavar="YAML", help="the configuration, for example config/llama-10M.yaml")
+    parser.add_argument(
+        "--config", metavar="YAML", help="the configuration: a file, or the name of a shipped one such as llama-10M"
+    )
     parser.set_defaults(takes_overrides=True)
     parser.epilog = (
         "Any key of the configuration can be set on the command line as section.key=value, for example\n"
@@ -24,5 +26,5 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
     """The checked configuration that `--config`, the overrides and `flags` make."""
     if not args.config:
-        raise ConfigError("no configuration given; name one with --config, for example --config config/llama-10M.yaml.")
+        raise ConfigError("no configuration given; name one with --config, for example --config llama-10M.")
     return load_config(args.config, args.overrides, flags, args.plugin)

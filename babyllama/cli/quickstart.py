@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama import console
-from babyllama.errors import ConfigError, RunError
+from babyllama.errors import RunError
 from babyllama.runs import RunPaths
 from babyllama.text import percent
 
@@ -25,7 +25,13 @@ PROMPTS = ("Long ago, in a land far away,", "One day", "The next morning")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the configuration and the data lie."""
-    parser.add_argument("--config", default="config/quickstart.yaml", metavar="YAML", help="default: %(default)s")
+    parser.add_argument(
+        "--config",
+        default="quickstart",
+        metavar="YAML",
+        help="a file, or the name of a shipped one; default: %(default)s",
+    )
+    parser.set_defaults(takes_overrides=True)
     parser.add_argument(
         "--data",
         "--output-dir",
@@ -43,8 +49,6 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.settings import load_config
     from babyllama.synthetic import synthesize
 
-    if not Path(args.config).is_file():
-        raise ConfigError(f"{args.config} is not here: run quickstart in a checkout of BabyLlama, or name a --config.")
     began = time.monotonic()
     say = (lambda text: None) if args.quiet else (lambda text: print(text, file=sys.stderr, flush=True))
 
@@ -53,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         text = synthesize(Path(args.data), num_words=args.num_tokens)
     say(f"{text.words:,} words in {text.documents:,} documents")
     say("== 2/4 training ==")
-    config = load_config(args.config, [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"])
+    places = [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"]
+    config = load_config(args.config, [*places, *args.overrides])
     finished = _train(config, quiet=args.quiet, say=say)
     say("== 3/4 scores ==")
     results = _evaluate(finished.paths, text.pairs)

@@ -16,6 +16,7 @@ from yaml.reader import ReaderError
 
 from babyllama.config.problems import KeyPath, Place, Problem
 from babyllama.config.scalars import MERGE, NULL, RESOLVERS, TEXT, Scalar, scalar_value
+from babyllama.config.shipped import locate, shipped_file, shipped_names
 from babyllama.config.source import Source
 from babyllama.config.types import expand_path
 from babyllama.errors import ConfigError
@@ -49,10 +50,13 @@ _Loader.yaml_implicit_resolvers = {None: list(RESOLVERS.items())}
 
 
 def read_yaml(path: str | Path) -> Source:
-    """The values of a YAML file, laid over those of the file it `extends` (relative to its own folder)."""
+    """The values of a YAML file, laid over those of the file it `extends` (relative to its own folder).
+
+    Both may be the name of a shipped configuration.
+    """
     chain: dict[Path, Path] = {}
     files: list[Source] = []
-    following: Path | None = Path(path)
+    following: Path | None = locate(Path(path))
     while following is not None:
         place = following
         text = read_text(place, extended_by=list(chain.values())[-1] if chain else None)
@@ -78,7 +82,9 @@ def _extended(source: Source, path: Path) -> Path | None:
     if not isinstance(parent, Scalar):
         raise ConfigError(f"{where}: extends must be the name of a YAML file.")
     try:
-        return path.parent / expand_path(parent.text)
+        name = Path(expand_path(parent.text))
+        beside = path.parent / name
+        return beside if beside.exists() else shipped_file(name) or beside
     except ValueError as error:
         raise ConfigError(f"{where}: extends = {parent}: {error}.") from error
 
@@ -109,12 +115,13 @@ def read_text(path: Path, extended_by: Path | None = None) -> str:
 
 
 def _missing(path: Path) -> str:
+    """What is not found, and the nearest of what there is: files of that folder, and shipped names."""
     near = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    if not near:
-        return f"configuration not found: {path}"
-    best = difflib.get_close_matches(str(path), near, n=1)
-    hint = f"did you mean {best[0]}?" if best else f"there are: {', '.join(near[:8])}"
-    return f"configuration not found: {path} ({hint})"
+    shipped = shipped_names()
+    best = difflib.get_close_matches(str(path), near, n=1) or difflib.get_close_matches(path.stem, shipped, n=1)
+    listed = near[:8] or shipped
+    hint = f"did you mean {best[0]}?" if best else f"there are: {', '.join(listed)}"
+    return f"configuration not found: {path} ({hint})" if best or listed else f"configuration not found: {path}"
 
 
 def parse(text: str, path: Path) -> Source:
@@ -125,7 +132,9 @@ def parse(text: str, path: Path) -> Source:
         line, what = _described(error, text)
         raise ConfigError(f"{path}:{line}: not valid YAML: {what}") from error
     if root is None:
-        raise ConfigError(f"{path}: the configuration is empty; see config/minimal.yaml for the fewest keys.")
+        raise ConfigError(
+            f"{path}: the configuration is empty; see minimal.yaml (`babyllama config show minimal`) for the fewest keys."
+        )
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(f"{path}:1: a configuration is `section:` lines with `key: value` lines below them.")
     return Reader(str(path)).read(root)

@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms: every test builds its own tiny world below `tmp_path`."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,3 +26,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real text in ../shared/data")
     return folder
+
+
+SENTENCES = ["The cat sees a dog.", "A small bird sings, and the dog sleeps.", "One day the children went home."]
+
+
+@pytest.fixture
+def small_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a text of 40 documents; the process works beside it."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "text"
+    folder.mkdir()
+    documents = [f"{SENTENCES[number % 3]} {SENTENCES[number % 2]}" for number in range(40)]
+    (folder / "a.train").write_text("\n<|endoftext|>\n".join(documents) + "\n")
+    return folder
+
+
+@pytest.fixture
+def small_tokenizer(small_text: Path) -> Any:
+    """A tokenizer of that text, saved as tok.json."""
+    import babyllama
+
+    return babyllama.train_bpe_tokenizer(small_text, "tok.json", vocab_size=300)

@@ -12,7 +12,7 @@ from babyllama.config.shipped import shipped_file
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "tests" / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), ROOT / "tests" / "README.md", *(ROOT / "docs").glob("*.md")])
 SCRIPTS = {
     "train.py": "train", "train_tokenizer.py": "tokenizer", "evaluate.py": "evaluate", "benchmark.py": "benchmark",
     "create_synthetic_data.py": "synthesize",
@@ -66,7 +66,31 @@ def test_a_command_in_the_docs_parses(page: str, line: str, monkeypatch: pytest.
         assert (ROOT / config).is_file() or shipped_file(Path(config)), f"{page}: {line}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors that a forge gives a page's headings: lower case, hyphens for spaces, no punctuation."""
+    outside_code = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", outside_code, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for path, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name}: {path}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+KEPT = {
+    "docs/README.md": "installation-help architecture-deep-dive research-examples benchmarking performance-analysis "
+    "code-architecture configuration-reference cli-reference error-reference performance-guide "
+    "frequently-asked-questions citation",
+    "TRAINING_GUIDE.md": "data-preparation",
+    "API_REFERENCE.md": "configuration-schema",
+    "CONTRIBUTING.md": "contributing",
+}
+
+
+@pytest.mark.parametrize("page", KEPT)
+def test_pages_and_anchors_that_others_link_to_stay(page: str) -> None:
+    assert set(KEPT[page].split()) <= anchors(ROOT / page)

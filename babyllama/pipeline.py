@@ -26,6 +26,7 @@ from babyllama.runs import (
     is_finished_with,
     locate_model,
     owned,
+    read_run,
     run_of,
 )
 from babyllama.runs.paths import checkpoints_by_step
@@ -203,8 +204,9 @@ def refresh_reports(paths: RunPaths) -> None:
     """Draw plots and write the card from what the run folder holds now."""
     from babyllama.reporting import draw_plots, write_card
 
-    draw_plots(paths)
-    write_card(paths)
+    facts = read_run(paths)
+    draw_plots(facts)
+    write_card(facts)
 
 
 def _record(run: Run, config: Config, inputs: Inputs, *, kept: bool) -> RunRecord:

@@ -271,6 +271,7 @@ def verdict(
     found = [end.fault for end in ends if end.fault]
     if found:
         return found[0]
+    warned = any("warning" in end.err for end in ends)
     for command, end in zip(commands, ends, strict=True):
         if end.code == 0 and command == EVALUATE:
             if json.loads(end.out)["results"]["perplexity"]["perplexity"] != truth.perplexity:
@@ -279,7 +280,7 @@ def verdict(
             curve = paths.losses.is_file() and rows(paths.losses) == truth.losses
             if digest(paths.final / "model.safetensors") != truth.weights or not (curve or "warning" in end.err):
                 return SILENT
-        elif end.code == 0 and compare_card and facts(paths.card) != truth.card and "warning" not in end.err:
+        elif end.code == 0 and compare_card and facts(paths.card) != truth.card and not warned:
             return SILENT
     if ends[-1].code == 2:
         return REFUSED

@@ -17,7 +17,7 @@ from babyllama.cli import main
 from babyllama.pipeline import train_run
 from babyllama.plan import plan
 from babyllama.reporting import write_card
-from babyllama.runs import RunPaths, RunRecord, StoredResult, owned, save_result
+from babyllama.runs import RunPaths, RunRecord, StoredResult, owned, read_run, save_result
 from babyllama.settings import load_config
 
 pytestmark = [pytest.mark.integration]
@@ -167,7 +167,7 @@ def test_a_card_says_that_text_is_synthetic(world: Path) -> None:
         ("perplexity", "perplexity", "perplexity", {"perplexity": 12.5, "bits_per_byte": 1.25, "text": "./data/dev"}),
     ):
         save_result(paths.evaluation, StoredResult(name, task, kind, numbers, inputs={}, settings={}), {})
-    write_card(paths)
+    write_card(read_run(paths))
     card = huggingface_hub.ModelCard.load(paths.card)
     assert "training text is synthetic" in card.text
     found = {(result.dataset_name, result.metric_type): result.metric_value for result in card.data.eval_results}

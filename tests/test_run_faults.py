@@ -34,6 +34,7 @@ def truth(world: Path) -> Truth:
         ("run", "models/tiny/run.json", "digit", run_faults.REFUSED),
         ("checkpoint", "models/tiny/checkpoints/checkpoint-58/optimizer.pt", "flipped", run_faults.MENDED),
         ("tokenizer", "models/tok.json", "cut", run_faults.UNHARMED),
+        ("run", "models/tiny/token_counts.npy", "flipped", run_faults.MENDED),
     ],
 )
 def test_damage_is_said_or_mended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from babyllama.runs import RunPaths
+from babyllama.runs import RunPaths, read_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def run(args: argparse.Namespace) -> int:
 
     for folder in args.runs:
         paths = RunPaths(Path(folder))
-        write_card(paths)
+        write_card(read_run(paths))
         print(paths.card)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from babyllama.runs import RunPaths
+from babyllama.runs import RunPaths, read_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def run(args: argparse.Namespace) -> int:
 
     for folder in args.runs:
         paths = RunPaths(Path(folder))
-        for file in draw_plots(paths):
+        for file in draw_plots(read_run(paths)):
             print(file)
     return 0

@@ -8,13 +8,13 @@ from typing import Any
 
 from babyllama.artifacts import write_text
 from babyllama.evaluation.results import Result, fullest, result_of
-from babyllama.runs import RunFacts, RunPaths, read_run
+from babyllama.runs import RunFacts
 from babyllama.text import code, markdown
 
 
-def write_card(paths: RunPaths) -> str:
+def write_card(facts: RunFacts) -> str:
     """Write modelcard.md, and the same text as final/README.md once the model is there; returns it."""
-    text = card_text(read_run(paths))
+    paths, text = facts.paths, card_text(facts)
     write_text(paths.card, text)
     if paths.final.is_dir():
         write_text(paths.published_card, text)

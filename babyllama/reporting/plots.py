@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from babyllama.artifacts import atomic_file
 from babyllama.evaluation.results import Bars, result_of
-from babyllama.runs import RunFacts, RunPaths, read_run
+from babyllama.runs import RunFacts
 from babyllama.text import short_count
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 TRAIN_COLOUR, EVAL_COLOUR, GREY = "#4c78a8", "#e4572e", "#888888"
 
 
-def draw_plots(paths: RunPaths) -> list[Path]:
+def draw_plots(facts: RunFacts) -> list[Path]:
     """Draw the loss curve, and what was evaluated as bars."""
-    facts = read_run(paths)
+    paths = facts.paths
     drawn = []
     if facts.losses:
         drawn.append(save_figure(loss_curve(facts), paths.plots / "loss.png"))

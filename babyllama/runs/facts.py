@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from babyllama import console
 from babyllama.config import Config
 from babyllama.errors import RunError
 from babyllama.runs.metrics import TrainingMetrics
@@ -49,6 +50,11 @@ def read_run(paths: RunPaths) -> RunFacts:
     metrics = run.metrics if paths.metrics.exists() else None
     if metrics is not None:
         metrics.check_losses(paths)
+    elif paths.final.is_dir():
+        console.warn(
+            f"{paths.root}: {paths.metrics.name} is missing; plots and card go without what it says. Training the run "
+            "again with --resume_from_checkpoint writes it."
+        )
     folders = sorted(paths.checkpoint_evaluation("x").parent.glob("*"))
     return RunFacts(
         paths=paths,

@@ -43,7 +43,7 @@ def pairs(protocol: str, n: int, **more: Any) -> dict[str, Any]:
 
 def published(paths: RunPaths) -> set[tuple[str, str, str | None]]:
     """(dataset type, dataset name, metric name) of the card's results, as the Hub reads them."""
-    write_card(paths)
+    write_card(read_run(paths))
     found = huggingface_hub.ModelCard.load(paths.card).data.eval_results
     return {(result.dataset_type, result.dataset_name, result.metric_name) for result in found}
 
@@ -72,7 +72,7 @@ def test_names_are_shown_as_they_are(paths: RunPaths) -> None:
     """Names that are markup to Markdown, HTML or YAML stay names."""
     write_run(paths.root, data={"train_path": "./a|b", "eval_path": None}, model_name="*x* <b>")
     keep(paths, "x", pairs("lm-eval", 1, set="<script>|*x*", subset=False))
-    text = write_card(paths)
+    text = write_card(read_run(paths))
     assert "<script>" not in text.split("---")[2]
     assert r"minimal pairs \<script\>\|\*x\*;" in text
     assert r"# \*x\* \<b\>" in text
@@ -88,7 +88,7 @@ def test_a_perplexity_is_of_the_text_it_was_measured_on(paths: RunPaths) -> None
 
 def test_broken_numbers_do_not_stop_the_card(paths: RunPaths) -> None:
     keep(paths, "perplexity", {"perplexity": None, "bits_per_byte": None, "text": "a"})
-    assert "not a number" in write_card(paths)
+    assert "not a number" in write_card(read_run(paths))
 
 
 def mixing(*sources: dict[str, str]) -> dict[str, Any]:
@@ -109,32 +109,32 @@ def mixing(*sources: dict[str, str]) -> dict[str, Any]:
 def test_tags_follow_the_text(paths: RunPaths, sections: dict[str, Any], synthetic: bool, tags: set[str]) -> None:
     write_run(paths.root, **sections)
     RunRecord.new("tiny", synthetic=synthetic).save(paths)
-    write_card(paths)
+    write_card(read_run(paths))
     assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {"babyllama", "small-language-model", *tags}
 
 
 def test_training_facts_are_what_happened(paths: RunPaths) -> None:
     write_run(paths.root, training={"num_epochs": 10, "max_steps": 5, "lr": 0.003}, optimization={"optimizer": "muon"})
-    assert "| epochs |" not in write_card(paths), "nothing has happened yet"
+    assert "| epochs |" not in write_card(read_run(paths)), "nothing has happened yet"
     save_metrics(paths.root, epochs=1.23456)
-    text = write_card(paths)
+    text = write_card(read_run(paths))
     assert "| epochs | 1.23 |" in text
     assert "| peak learning rate | 0.003 (AdamW) |" in text
     assert "| peak learning rate of the hidden matrices | 0.02 (Muon) |" in text
     write_run(paths.root, training={"lr": 0.003}, optimization={"optimizer": "adamw"})
-    text = write_card(paths)
+    text = write_card(read_run(paths))
     assert "| peak learning rate | 0.003 |" in text
     assert "Muon" not in text
 
 
 def test_use_follows_the_tokenizer(paths: RunPaths, tmp_path: Path) -> None:
     plain, adds = "so put `<s>` in front", "puts `<s>` in front of a text by itself"
-    assert plain in write_card(paths)
+    assert plain in write_card(read_run(paths))
     write_run(paths.root, tokenizer={"add_bos": True})
-    assert adds in write_card(paths)
+    assert adds in write_card(read_run(paths))
     for marks, words in ((False, plain), (True, adds)):
         run = RunPaths(save_run(tmp_path / str(marks), tokenizer=make_tokenizer(adds_marks=marks)))
-        assert words in write_card(run)
+        assert words in write_card(read_run(run))
 
 
 def test_a_row_cut_off_by_a_kill_is_left_out(paths: RunPaths) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from babyllama import console
 from babyllama.artifacts import fingerprint_file, fingerprint_files, read_object
 from babyllama.config.types import Count, FilePath
+from babyllama.errors import DamagedFileError
 from babyllama.evaluation.pair_tables import model_headings
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_domain
 from babyllama.evaluation.results import Measure, Result, Table
@@ -204,7 +205,7 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
     from babyllama.corpus.reading import corpus_files
 
     run = None if place is None or place.run is None else place.run
-    counts = run.token_counts if run is not None and run.token_counts.is_file() else None
+    counts = _whole_token_counts(Run(run.root)) if run is not None else None
     config = Run(run.root).config if run is not None and run.config.is_file() else None
     own = config.data.eval_path if config is not None else None
     at = Run(run.root).resolve(own) if run is not None and own is not None else None
@@ -224,6 +225,19 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
     return EvaluationText(
         own, corpus_files(at, key="data.eval_path"), config.data.errors, True, counts, config.data.column
     )
+
+
+def _whole_token_counts(run: Run) -> Path | None:
+    """The counts that the run was trained with; changed ones would give another baseline, so they are said and left out."""
+    file = run.paths.token_counts
+    if run.paths.record.exists():
+        record = run.record
+        try:
+            record.check_file(file, run.root)
+        except DamagedFileError as error:
+            console.warn(f"no unigram perplexity: {error}")
+            return None
+    return file if file.is_file() else None
 
 
 def _is_of_another_text(kept: Path, text: str, fingerprint: str) -> bool:

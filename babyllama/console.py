@@ -58,6 +58,11 @@ def warn(text: str) -> None:
     announce(f"warning: {text}")
 
 
+def error(text: str) -> None:
+    """What ends the command, on standard error; every process says its own."""
+    print(f"error: {text}", file=sys.stderr, flush=True)
+
+
 def _write(text: str) -> None:
     if _display is None:
         print(text, file=sys.stderr, flush=True)

@@ -134,6 +134,18 @@ def names_in(tree: ast.AST, before: str = "") -> set[str]:
     return found
 
 
+def test_only_the_console_speaks_and_only_commands_print_results(repository: Path) -> None:
+    """print() writes results to standard output in cli/; notes, warnings, errors and progress are the console's."""
+    wrong = []
+    for room, path in sources(repository):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                to = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "file"]
+                wrong += [f"{path}:{node.lineno}"] if room not in ("cli", "console") or (to and room == "cli") else []
+        wrong += [f"{path} imports tqdm" for name in imported(ast.parse(path.read_text())) if name.startswith("tqdm")]
+    assert not wrong
+
+
 def test_the_page_of_the_rooms_names_what_exists(repository: Path) -> None:
     """docs/architecture.md: every path, and every `file.py:name`; paths without a folder in front are the package's."""
     page = (repository / "docs" / "architecture.md").read_text()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import errno
 import importlib
 import io
@@ -18,8 +17,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
+from babyllama import console
 from babyllama.cli.arguments import Parser
 from babyllama.errors import BabyLlamaError, ConfigError
+from babyllama.registry import nearest
 
 COMMANDS = {
     "quickstart": "synthetic text, a small model, its scores and three samples in one go",
@@ -45,10 +46,7 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
     arguments = list(sys.argv[1:] if argv is None else argv)
     for number, argument in enumerate(arguments, start=1):
         if not _is_text(argument):
-            print(
-                f"error: argument {number}, {argument!r}, is not UTF-8 text; rename the file, or type it again.",
-                file=sys.stderr,
-            )
+            console.error(f"argument {number}, {argument!r}, is not UTF-8 text; rename the file, or type it again.")
             return 2
     script = os.path.basename(sys.argv[0]) if command else "babyllama"
     if command is None:
@@ -62,9 +60,9 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
             return 0
         command = arguments.pop(0)
         if command not in COMMANDS:
-            near = difflib.get_close_matches(command, COMMANDS, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            print(f"babyllama: there is no command {command!r}.{hint} See babyllama --help.", file=sys.stderr)
+            best = nearest(command, COMMANDS)
+            hint = f" Did you mean {best}?" if best else ""
+            console.error(f"there is no command {command!r}.{hint} See babyllama --help.")
             return 2
         script = f"babyllama {command}"
     module, args = parse(command, arguments, prog=script)
@@ -118,7 +116,7 @@ def usage() -> str:
 def _run(run: object, args: argparse.Namespace) -> int:
     assert callable(run)
     try:
-        with _terminated_as_interrupted():
+        with _terminated_as_interrupted(), console.quiet(args.quiet):
             _load_plugins(args.plugin)
             code = run(args)
         sys.stdout.flush()
@@ -128,18 +126,18 @@ def _run(run: object, args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        console.announce("\ninterrupted")
         return 130
     except BabyLlamaError as error:
         if args.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        console.error(str(error))
         return 2
     except OSError as error:
         if args.debug or error.errno not in _MENDABLE:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{_MENDABLE[error.errno]}", file=sys.stderr)
+        console.error(f"{where}{_MENDABLE[error.errno]}")
         return 2
 
 

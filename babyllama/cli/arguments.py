@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from babyllama.registry import nearest
 
 OVERRIDE = re.compile(r"[A-Za-z_]\w*(\.\w+)+=", re.ASCII)
 """`section.key=value` on the command line."""
@@ -35,8 +36,8 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            near = difflib.get_close_matches(unknown.group(1).split("=")[0], flags, n=1)
-            message += f" (did you mean {near[0]}?)" if near else ""
+            best = nearest(unknown.group(1).split("=")[0], flags)
+            message += f" (did you mean {best}?)" if best else ""
         self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:

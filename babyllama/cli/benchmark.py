@@ -9,9 +9,9 @@ Sanity checks and speed, for a first look. For numbers to publish use evaluate.p
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
+from babyllama import console
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.console import json_text
 from babyllama.text import significant
@@ -49,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     reports: list[dict[str, Any]] = []
     for path in args.models:
         loaded = load(args, path)
-        if not args.quiet:
-            print(f"benchmarking {loaded.name} ...", file=sys.stderr, flush=True)
+        console.say(f"benchmarking {loaded.name} ...")
         report = BenchmarkSuite(loaded).run_all_benchmarks()
         reports.append(report)
         folder = loaded.place.results

@@ -56,16 +56,15 @@ def _clean(args: argparse.Namespace) -> None:
     from babyllama.corpus.clean_files import clean_path
 
     source, target = args.paths
-    with console.quiet(args.quiet):
-        cleaned = clean_path(
-            source,
-            Path(target),
-            domain=args.domain,
-            keep_speakers=args.keep_speakers,
-            errors=args.errors,
-            overwrite=args.overwrite,
-        )
-        console.say(f"written to {target}")
+    cleaned = clean_path(
+        source,
+        Path(target),
+        domain=args.domain,
+        keep_speakers=args.keep_speakers,
+        errors=args.errors,
+        overwrite=args.overwrite,
+    )
+    console.say(f"written to {target}")
     for file in cleaned:
         removed = 1 - file.kept / file.characters if file.characters else 0.0
         print(f"{file.source}: {file.domain}, {file.documents:,} documents, {removed:.2%} of the characters removed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 
 
@@ -22,7 +21,6 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.corpus.mixing import mix
 
     config = config_from(args)
-    with console.quiet(args.quiet):
-        report = mix(config)
+    report = mix(config)
     print(report.table())
     return 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 
-from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 
 
@@ -22,8 +21,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_from(args)
     from babyllama.inputs import prepare_inputs
 
-    with console.quiet(args.quiet):
-        inputs = prepare_inputs(config)
+    inputs = prepare_inputs(config)
     for split, dataset in (("train", inputs.train), ("eval", inputs.eval)):
         if dataset is None:
             continue

@@ -6,7 +6,6 @@ What is up to date from an earlier call is reused.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,37 +49,34 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.synthetic import synthesize
 
     began = time.monotonic()
-    say = (lambda text: None) if args.quiet else (lambda text: print(text, file=sys.stderr, flush=True))
-
-    say("== 1/4 synthetic text ==")
-    with console.quiet(args.quiet):
-        text = synthesize(Path(args.data), num_words=args.num_tokens)
-    say(f"{text.words:,} words in {text.documents:,} documents")
-    say("== 2/4 training ==")
+    console.say("== 1/4 synthetic text ==")
+    text = synthesize(Path(args.data), num_words=args.num_tokens)
+    console.say(f"{text.words:,} words in {text.documents:,} documents")
+    console.say("== 2/4 training ==")
     places = [f"data.train_path={text.train.parent}", f"data.eval_path={text.dev.parent}"]
     config = load_config(args.config, [*places, *args.overrides])
-    finished = _train(config, quiet=args.quiet, say=say)
-    say("== 3/4 scores ==")
+    finished = _train(config)
+    console.say("== 3/4 scores ==")
     results = _evaluate(finished.paths, text.pairs)
-    say("== 4/4 three samples ==")
+    console.say("== 4/4 three samples ==")
     _print_samples(finished.paths)
     _print_table(finished.paths, results, time.monotonic() - began)
     return 0
 
 
-def _train(config: Config, *, quiet: bool, say: Any) -> Run:
+def _train(config: Config) -> Run:
     """Train, or go on after an interruption. A run of another configuration or text is replaced: it is quickstart's own."""
     from babyllama.pipeline import train_run
     from babyllama.runs import run_of
 
     interrupted = run_of(config).root.exists()
     try:
-        return train_run(config, resume="newest" if interrupted else None, quiet=quiet)
+        return train_run(config, resume="newest" if interrupted else None)
     except RunError as error:
         if not run_of(config).paths.config.is_file():
             raise
-        say(f"{error}\nquickstart replaces its own run")
-        return train_run(config, overwrite=True, quiet=quiet)
+        console.say(f"{error}\nquickstart replaces its own run")
+        return train_run(config, overwrite=True)
 
 
 def _evaluate(paths: RunPaths, pairs: Path) -> dict[str, Any]:

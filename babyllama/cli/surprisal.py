@@ -20,6 +20,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
+from babyllama import console
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.console import json_text
 from babyllama.text import csv_cell
@@ -78,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with atomic_file(args.output) as handle:
         count = _write(handle, found, form, names)
-    if not args.quiet:
-        print(f"{count:,} words: {args.output}", file=sys.stderr)
+    console.say(f"{count:,} words: {args.output}")
     return 0
 
 

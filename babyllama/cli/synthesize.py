@@ -10,7 +10,6 @@ import argparse
 import math
 from pathlib import Path
 
-from babyllama import console
 from babyllama.cli.arguments import seed
 from babyllama.synthetic import COMPLEXITIES, TRAIN_FOLDER, synthesize
 
@@ -38,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what is missing and say where it lies."""
-    with console.quiet(args.quiet):
-        report = synthesize(args.output_dir, num_words=args.num_tokens, complexity=args.complexity, seed=args.seed)
+    report = synthesize(args.output_dir, num_words=args.num_tokens, complexity=args.complexity, seed=args.seed)
     print(
         f"train  {report.words:>13,} words  {report.documents:>9,} documents  {report.size / 1e6:8.1f} MB  {report.train}"
     )

@@ -57,11 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train or reuse each size, then print what it does to held-out text."""
-    with console.quiet(args.quiet):
-        return _train_and_measure(args)
-
-
-def _train_and_measure(args: argparse.Namespace) -> int:
     from babyllama.corpus.held_out import apart
     from babyllama.corpus.reading import corpus_files, read_documents
     from babyllama.tokenizer import build_tokenizer, compare, describe_domains, load_fast
@@ -94,7 +89,7 @@ def _train_and_measure(args: argparse.Namespace) -> int:
             overwrite=args.overwrite,
             keep_foreign=False,
             left_out=f"every {every}th document" if every else None,
-            progress=not args.quiet and sys.stderr.isatty(),
+            progress=not console.is_quiet() and sys.stderr.isatty(),
         )
         domains = {file.name: _measured(read_documents([file], errors=args.errors)) for file in held_out} or {
             measured_on: _measured(islice(text(), every - 1, None, every) if every else text())
@@ -167,7 +162,8 @@ def _held_out_files(args: argparse.Namespace, training: list[Path]) -> list[Path
 
     if args.eval_text:
         return corpus_files(args.eval_text, key="--eval-text")
-    beside = [file for file in corpus_files(args.data_dir, key="--eval-text", say=False) if file not in training]
+    with console.quiet():  # what is left out of the folder was said when the training text was looked for
+        beside = [file for file in corpus_files(args.data_dir, key="--eval-text") if file not in training]
     if beside or Path(args.data_dir) != Path(DEFAULT_TEXT):
         return beside
     try:

@@ -9,8 +9,8 @@ train.py --config C --resume_from_checkpoint                go on after an inter
 from __future__ import annotations
 
 import argparse
-import sys
 
+from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 
 FLAGS = {
@@ -63,16 +63,13 @@ def run(args: argparse.Namespace) -> int:
         result = plan(config)
         print("\n".join(result.lines))
         for warning in result.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            console.warn(warning)
         return 0
     from babyllama.pipeline import train_run
 
-    finished = train_run(
-        config, resume=args.resume_from_checkpoint, overwrite=args.overwrite, force=args.force, quiet=args.quiet
-    )
-    if not args.quiet:
-        print(f"\nevaluate it:  babyllama evaluate {finished}", file=sys.stderr)
-        print(f'ask it:       babyllama generate {finished} "Once upon a time"', file=sys.stderr)
+    finished = train_run(config, resume=args.resume_from_checkpoint, overwrite=args.overwrite, force=args.force)
+    console.say(f"\nevaluate it:  babyllama evaluate {finished}")
+    console.say(f'ask it:       babyllama generate {finished} "Once upon a time"')
     return 0
 
 

@@ -64,11 +64,11 @@ def _without_compression(name: str) -> str:
     return name
 
 
-def corpus_files(path: str | Path, *, key: str, say: bool = True) -> list[Path]:
+def corpus_files(path: str | Path, *, key: str) -> list[Path]:
     """The text files that `path` names: a file, a folder (searched with its subfolders, sorted), or a glob.
 
     A folder's text files are those with a suffix of text or records, in upper or lower case, and those without a suffix
-    that hold UTF-8 text; one note (with `say`) counts and names what is left out. In a folder, `.dev`, `.valid` and `.test` files are
+    that hold UTF-8 text; one note counts and names what is left out. In a folder, `.dev`, `.valid` and `.test` files are
     left out where there are others, unless `key` (the setting's name, for the error message) speaks of evaluation or
     held-out text: then only those are taken, `.dev` before `.test`, where there are any. So a folder that holds `mix.train`
     and `mix.dev` serves both as `data.train_path` and as `data.eval_path`. Hidden files and manifests are skipped.
@@ -80,7 +80,7 @@ def corpus_files(path: str | Path, *, key: str, say: bool = True) -> list[Path]:
     if place.is_file():
         found = [place]
     elif place.is_dir():
-        found = _for_purpose(_folder_files(place, say=say), held_out="eval" in key or "dev" in key)
+        found = _for_purpose(_folder_files(place), held_out="eval" in key or "dev" in key)
     elif place.exists():
         raise DataError(f"{key}: {one_line(text)} is neither a file nor a folder. Give a file, a glob or a folder.")
     else:
@@ -110,7 +110,7 @@ def _check_name(file: Path, key: str) -> None:
         raise DataError(f"{key}: the file {one_line(name)} {problem}. Rename it.")
 
 
-def _folder_files(folder: Path, *, say: bool) -> list[Path]:
+def _folder_files(folder: Path) -> list[Path]:
     """The text files of `folder` and the folders below it; says which other files there are."""
     read: list[Path] = []
     left_out: list[str] = []
@@ -119,7 +119,7 @@ def _folder_files(folder: Path, *, say: bool) -> list[Path]:
             read.append(entry)
         elif not (entry.is_dir() and not entry.is_symlink()):
             left_out.append(one_line(str(entry.relative_to(folder))))
-    if left_out and say:
+    if left_out:
         console.say(f"{folder}: {plural(len(left_out), 'file')} left out, not known as text: {listed(left_out, 5)}")
     return read
 

@@ -203,7 +203,7 @@ def _counted(config: Config, files: list[Path]) -> int | None:
 
 
 def _estimated(config: Config, files: list[Path], size: int) -> int | None:
-    """Tokens of `size` bytes of text, from a sample of its documents with their marks; None without a tokenizer."""
+    """Tokens of `size` bytes of text, from a sample of its documents with their special tokens; None without a tokenizer."""
     from babyllama.tokenizer import find_tokenizer, load_fast
 
     if find_tokenizer(config.data.tokenizer_path) is None:

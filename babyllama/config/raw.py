@@ -10,7 +10,7 @@ from babyllama.config.scalars import Scalar
 
 
 @dataclass
-class Source:
+class RawConfig:
     """Values with their places: nested dicts and lists whose leaves are Scalars, or plain values from a program."""
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -18,7 +18,7 @@ class Source:
     """Of keys and list items."""
     problems: list[Problem] = field(default_factory=list)
 
-    def merge(self, other: Source) -> None:
+    def merge(self, other: RawConfig) -> None:
         """Lay `other` over this one: sections are merged key by key, everything else is replaced."""
         for key in _merge(self.values, other.values, ()):
             below = [place for name, place in other.places.items() if name[: len(key)] == key]

@@ -6,7 +6,6 @@ opened.
 
 from __future__ import annotations
 
-import difflib
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ import yaml
 from yaml.reader import ReaderError
 
 from babyllama.config.problems import KeyPath, Place, Problem
+from babyllama.config.raw import RawConfig
 from babyllama.config.scalars import MERGE, NULL, RESOLVERS, TEXT, Scalar, scalar_value
 from babyllama.config.shipped import locate, shipped_file, shipped_names
-from babyllama.config.source import Source
 from babyllama.config.types import expand_path
 from babyllama.errors import ConfigError
+from babyllama.registry import nearest
 
 LARGEST = 200_000
 """Bytes of a configuration."""
@@ -49,13 +49,13 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {None: list(RESOLVERS.items())}
 
 
-def read_yaml(path: str | Path) -> Source:
+def read_yaml(path: str | Path) -> RawConfig:
     """The values of a YAML file, laid over those of the file it `extends` (relative to its own folder).
 
     Both may be the name of a shipped configuration.
     """
     chain: dict[Path, Path] = {}
-    files: list[Source] = []
+    files: list[RawConfig] = []
     following: Path | None = locate(Path(path))
     while following is not None:
         place = following
@@ -73,12 +73,12 @@ def read_yaml(path: str | Path) -> Source:
     return whole
 
 
-def _extended(source: Source, path: Path) -> Path | None:
-    """The file that `source` extends, whose key is taken out of it."""
-    parent = source.values.pop("extends", None)
+def _extended(raw: RawConfig, path: Path) -> Path | None:
+    """The file that `raw` extends, whose key is taken out of it."""
+    parent = raw.values.pop("extends", None)
     if parent is None or (isinstance(parent, Scalar) and parent.value is None):
         return None
-    where = source.places["extends",].text
+    where = raw.places["extends",].text
     if not isinstance(parent, Scalar):
         raise ConfigError(f"{where}: extends must be the name of a YAML file.")
     try:
@@ -118,13 +118,13 @@ def _missing(path: Path) -> str:
     """What is not found, and the nearest of what there is: files of that folder, and shipped names."""
     near = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
     shipped = shipped_names()
-    best = difflib.get_close_matches(str(path), near, n=1) or difflib.get_close_matches(path.stem, shipped, n=1)
+    best = nearest(str(path), near) or nearest(path.stem, shipped)
     listed = near[:8] or shipped
-    hint = f"did you mean {best[0]}?" if best else f"there are: {', '.join(listed)}"
+    hint = f"did you mean {best}?" if best else f"there are: {', '.join(listed)}"
     return f"configuration not found: {path} ({hint})" if best or listed else f"configuration not found: {path}"
 
 
-def parse(text: str, path: Path) -> Source:
+def parse(text: str, path: Path) -> RawConfig:
     """The values that the YAML in `text` writes, with the line of each."""
     try:
         root = compose(text)
@@ -169,21 +169,21 @@ class Reader:
     def __init__(self, file: str) -> None:
         """`file` stands before the line in places; an override is one place, given to `value` as such."""
         self.file = file
-        self.source = Source()
+        self.raw = RawConfig()
         self._left = MOST_VALUES
         self._open: list[yaml.Node] = []
 
-    def read(self, root: yaml.MappingNode) -> Source:
+    def read(self, root: yaml.MappingNode) -> RawConfig:
         """The whole document."""
-        self.source.values = self.value(root, ())
-        return self.source
+        self.raw.values = self.value(root, ())
+        return self.raw
 
     def place(self, node: yaml.Node) -> Place:
         """The line of `node`."""
         return Place(f"{self.file}:{node.start_mark.line + 1}")
 
     def value(self, node: yaml.Node, key: KeyPath) -> Any:
-        """Scalar, list or dict of `node`; the place of every key below it goes into the source."""
+        """Scalar, list or dict of `node`; the place of every key below it goes into the raw."""
         self._left -= 1
         if self._left < 0:
             raise ConfigError(
@@ -204,7 +204,7 @@ class Reader:
             self._open.pop()
 
     def _problem(self, rule: str, key: KeyPath, node: yaml.Node) -> None:
-        self.source.problems.append(Problem(rule, key, self.place(node)))
+        self.raw.problems.append(Problem(rule, key, self.place(node)))
 
     def _scalar(self, node: yaml.Node, key: KeyPath) -> Scalar:
         try:
@@ -216,7 +216,7 @@ class Reader:
     def _sequence(self, node: yaml.SequenceNode, key: KeyPath) -> list[Any]:
         items = []
         for index, item in enumerate(node.value):
-            self.source.places[(*key, index)] = self.place(item)
+            self.raw.places[(*key, index)] = self.place(item)
             items.append(self.value(item, (*key, index)))
         return items
 
@@ -236,7 +236,7 @@ class Reader:
             if name in lines:
                 self._problem(f"this key stands twice (first on line {lines[name]}); keep one", (*key, name), key_node)
             lines.setdefault(name, line)
-            self.source.places[(*key, name)] = self.place(key_node)
+            self.raw.places[(*key, name)] = self.place(key_node)
             values[name] = self.value(value_node, (*key, name))
         return values
 
@@ -252,7 +252,7 @@ class Reader:
         return found
 
 
-def read_override(text: str) -> Source:
+def read_override(text: str) -> RawConfig:
     """`section.key=value` -> its value, with the override itself as place."""
     name, equals, value = text.partition("=")
     key = tuple(name.strip().split("."))
@@ -261,18 +261,18 @@ def read_override(text: str) -> Source:
     return single_value(key, value, f"override {text}")
 
 
-def single_value(key: tuple[str, ...], value: Any, where: str) -> Source:
-    """One value from the command line as a Source; text is read as YAML where its key asks for more than text."""
+def single_value(key: tuple[str, ...], value: Any, where: str) -> RawConfig:
+    """One value from the command line as a raw configuration; text is read as YAML where its key asks for more than text."""
     place = Place(where)
-    source = Source(places={key: place})
-    values: Any = _written(value, key, source) if isinstance(value, str) else value
+    raw = RawConfig(places={key: place})
+    values: Any = _written(value, key, raw) if isinstance(value, str) else value
     for section in reversed(key):
         values = {section: values}
-    source.values = values
-    return source
+    raw.values = values
+    return raw
 
 
-def _written(text: str, key: KeyPath, source: Source) -> Scalar:
+def _written(text: str, key: KeyPath, raw: RawConfig) -> Scalar:
     """`text` both as it stands (a text key takes it so) and as YAML reads it."""
     try:
         node = compose(text)
@@ -282,10 +282,10 @@ def _written(text: str, key: KeyPath, source: Source) -> Scalar:
         return Scalar("", None)
     if isinstance(node, yaml.ScalarNode) and (node.style or node.tag == TEXT):
         return Scalar(node.value if node.style else text, node.value)
-    reader = Reader(source.places[key].text)
+    reader = Reader(raw.places[key].text)
     value = reader.value(node, key)
     value = value.value if isinstance(value, Scalar) else value
-    if reader.source.problems or (value is None and not RESOLVERS[NULL].match(text)):
+    if reader.raw.problems or (value is None and not RESOLVERS[NULL].match(text)):
         return Scalar(text, text)
-    source.places |= dict.fromkeys(reader.source.places, source.places[key])
+    raw.places |= dict.fromkeys(reader.raw.places, raw.places[key])
     return Scalar(text, value)

@@ -88,10 +88,10 @@ def _introduction(facts: RunFacts) -> str:
 
 
 def _use(facts: RunFacts) -> str:
-    marks = (
+    context = (
         "the tokenizer puts `<s>` in front of a text by itself and adds no `</s>`."
         if _adds_bos(facts)
-        else "the tokenizer adds no marks by itself, so put `<s>` in front of a text."
+        else "the tokenizer adds no special tokens by itself, so put `<s>` in front of a text."
     )
     place = json.dumps(facts.paths.final.as_posix(), ensure_ascii=False)
     return (
@@ -100,7 +100,7 @@ def _use(facts: RunFacts) -> str:
         f"tokenizer = AutoTokenizer.from_pretrained({place})\n"
         f"model = AutoModelForCausalLM.from_pretrained({place})\n"
         "```\n\n"
-        f"The model was trained on `<s> document </s>`; {marks}"
+        f"The model was trained on `<s> document </s>`; {context}"
     )
 
 

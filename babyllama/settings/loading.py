@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from babyllama.config.problems import KeyPath, Problem, dotted, raise_problems
+from babyllama.config.raw import RawConfig
 from babyllama.config.reference import section_keys
 from babyllama.config.scalars import Scalar, typed
 from babyllama.config.sections import Config
-from babyllama.config.source import Source
 from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.errors import ConfigError
@@ -36,40 +36,40 @@ def load_config(
 
     Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
     """
-    source = read_yaml(path)
+    raw = read_yaml(path)
     for override in overrides:
-        source.merge(read_override(override))
+        raw.merge(read_override(override))
     for flag, key, value in flags:
-        source.merge(single_value(tuple(key.split(".")), value, f"{flag} {value}"))
-    named = source.values.setdefault("plugins", [])
+        raw.merge(single_value(tuple(key.split(".")), value, f"{flag} {value}"))
+    named = raw.values.setdefault("plugins", [])
     if isinstance(named, list):
         named.extend(name for name in plugins if name not in typed(named, list[str]))
-    return check(source, str(path))
+    return check(raw, str(path))
 
 
 def config_from_values(values: dict[str, Any]) -> Config:
     """A checked configuration from nested dictionaries, for programs that build their own."""
-    return check(Source(values), "the configuration")
+    return check(RawConfig(values), "the configuration")
 
 
-def check(source: Source, title: str) -> Config:
-    """Validate `source` key by key and between keys; raises ConfigError with every problem at once."""
-    values = typed(source.values, Config)
-    source.problems.extend(_load_plugins(values.get("plugins"), source))
+def check(raw: RawConfig, title: str) -> Config:
+    """Validate `raw` key by key and between keys; raises ConfigError with every problem at once."""
+    values = typed(raw.values, Config)
+    raw.problems.extend(_load_plugins(values.get("plugins"), raw))
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        unread = {problem.key for problem in source.problems}
-        problems = [*source.problems, *(found for found in _from_pydantic(error, source) if found.key not in unread)]
+        unread = {problem.key for problem in raw.problems}
+        problems = [*raw.problems, *(found for found in _from_pydantic(error, raw) if found.key not in unread)]
         broken = {dotted(problem.key) for problem in problems}
-        problems += _contradictions(_sound_part(values, error), source, broken)
+        problems += _contradictions(_sound_part(values, error), raw, broken)
         raise_problems(problems, title)
         raise  # a validation error always leaves a problem to report
-    raise_problems([*source.problems, *_contradictions(config, source)], title)
+    raise_problems([*raw.problems, *_contradictions(config, raw)], title)
     return config
 
 
-def _load_plugins(names: Any, source: Source) -> list[Problem]:
+def _load_plugins(names: Any, raw: RawConfig) -> list[Problem]:
     """Import the modules that make further names known, before names are checked; what is wrong with their own names is
     found with the types of all keys."""
     load_installed()
@@ -80,18 +80,18 @@ def _load_plugins(names: Any, source: Source) -> list[Problem]:
                 load_plugin(name)
             except ConfigError as error:
                 key = ("plugins", index)
-                found.append(Problem(str(error), key, source.place_of(key), repr(name)))
+                found.append(Problem(str(error), key, raw.place_of(key), repr(name)))
     return found
 
 
-def _contradictions(config: Config, source: Source, broken: Iterable[str] = ()) -> list[Problem]:
+def _contradictions(config: Config, raw: RawConfig, broken: Iterable[str] = ()) -> list[Problem]:
     """Broken rules between keys; rules on `broken` keys, which have no value to look at, are left out."""
     found = []
     for name, rule in cross_checks(config, set(broken)):
         key = parse_dotted(name)
-        value = source.value_at(key)
+        value = raw.value_at(key)
         section = isinstance(typed(value, Any), dict | list)
-        found.append(Problem(rule, key, source.place_of(key), None if value is None or section else _shown(value)))
+        found.append(Problem(rule, key, raw.place_of(key), None if value is None or section else _shown(value)))
     return found
 
 
@@ -133,7 +133,7 @@ def parse_dotted(text: str) -> KeyPath:
     return tuple(int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", text) if part)
 
 
-def _from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
+def _from_pydantic(error: ValidationError, raw: RawConfig) -> list[Problem]:
     """pydantic's findings in the words of this project, one per key (a union reports each of its members)."""
     rules: dict[KeyPath, list[str]] = {}
     kinds: dict[KeyPath, str] = {}
@@ -144,12 +144,12 @@ def _from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
     problems = []
     for key, texts in rules.items():
         if kinds[key] == "extra_forbidden":
-            problems.append(Problem(_unknown_key(key), key, source.place_of(key)))
+            problems.append(Problem(_unknown_key(key), key, raw.place_of(key)))
         elif kinds[key] == "missing":
-            problems.append(Problem("is required", key, source.place_of(key)))
+            problems.append(Problem("is required", key, raw.place_of(key)))
         else:
             rule = " or ".join(dict.fromkeys(texts))
-            problems.append(Problem(rule, key, source.place_of(key), _shown(source.value_at(key))))
+            problems.append(Problem(rule, key, raw.place_of(key), _shown(raw.value_at(key))))
     return problems
 
 

@@ -178,8 +178,8 @@ def _assemble(keys: list[str], capital: bool) -> Skeleton:
             capital = True
         elif capital:
             key, capital = _capital(key), False
-        glued = not template or (template.endswith('"') and template.count('"') % 2) or key[1:] in _CLOSING
-        template += "" if glued else " "
+        adjoins = not template or (template.endswith('"') and template.count('"') % 2) or key[1:] in _CLOSING
+        template += "" if adjoins else " "
         if key[0] == "=":
             template += _QUOTES.get(key[1:], key[1:])
         else:

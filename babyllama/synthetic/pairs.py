@@ -29,7 +29,7 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True)
-class Pair:
+class GeneratedPair:
     """Two sentences of the same number of words, and the two words that no training document holds together."""
 
     good: str
@@ -92,7 +92,7 @@ class Paradigm:
     term: str
     field: str
     complexity: str
-    make: Callable[[Scene], Pair]
+    make: Callable[[Scene], GeneratedPair]
 
 
 def write_pairs(
@@ -115,12 +115,12 @@ def write_pairs(
 
 def _balanced(
     paradigm: Paradigm, complexity: str, rng: random.Random, logs: dict[str, float], count: int
-) -> list[Pair]:
+) -> list[GeneratedPair]:
     """`count` pairs, or as many as can be found: as many preferred by word frequency one way as the other.
 
     Slight preferences, which may be the other way round in a text, are balanced among themselves.
     """
-    pairs: list[Pair] = []
+    pairs: list[GeneratedPair] = []
     seen: set[str] = set()
     balance = {"clear": 0, "slight": 0}
     for _ in range(count * _ATTEMPTS_PER_PAIR):
@@ -143,13 +143,13 @@ def _balanced(
     return pairs
 
 
-def _differing(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _differing(pair: GeneratedPair) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words that only the good sentence has, and those that only the bad one has, sorted."""
     good, bad = Counter(tokens_of(pair.good)), Counter(tokens_of(pair.bad))
     return tuple(sorted((good - bad).elements())), tuple(sorted((bad - good).elements()))
 
 
-def _row(paradigm: Paradigm, pair: Pair, index: int) -> dict[str, Any]:
+def _row(paradigm: Paradigm, pair: GeneratedPair, index: int) -> dict[str, Any]:
     """One line of a BLiMP file; the prefix methods apply where the sentences differ in a single word."""
     good, bad = pair.good.split(), pair.bad.split()
     differing = [place for place, words in enumerate(zip(good, bad, strict=True)) if words[0] != words[1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from babyllama.synthetic.inflection import Noun, Verb
-from babyllama.synthetic.pairs import Pair, Paradigm, Scene
+from babyllama.synthetic.pairs import GeneratedPair, Paradigm, Scene
 from babyllama.synthetic.predicates import AMBITRANSITIVE
 
 OTHER = {"sg": "pl", "pl": "sg", "male": "female", "female": "male"}
@@ -20,7 +20,7 @@ OBJECTS = {
     "place": "<NP.m place>",
 }
 
-Make = Callable[[Scene], Pair]
+Make = Callable[[Scene], GeneratedPair]
 
 
 class Registry(list[Paradigm]):
@@ -42,10 +42,12 @@ def sentence(*parts: str, end: str = ".") -> str:
     return text[0].upper() + text[1:] + end
 
 
-def pair(before: str, good: str, bad: str, after: str, critical: tuple[Noun | str, Verb | str], end: str = ".") -> Pair:
+def pair(
+    before: str, good: str, bad: str, after: str, critical: tuple[Noun | str, Verb | str], end: str = "."
+) -> GeneratedPair:
     """Two sentences that differ in `good` and `bad` alone."""
     noun, predicate = critical
-    return Pair(
+    return GeneratedPair(
         sentence(before, good, after, end=end),
         sentence(before, bad, after, end=end),
         (noun if isinstance(noun, str) else noun.singular, predicate if isinstance(predicate, str) else predicate.base),

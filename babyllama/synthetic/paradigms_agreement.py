@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babyllama.synthetic.grammar import auxiliary, finite
 from babyllama.synthetic.inflection import Noun
-from babyllama.synthetic.pairs import Pair, Scene
+from babyllama.synthetic.pairs import GeneratedPair, Scene
 from babyllama.synthetic.paradigm_tools import OTHER, TRANSITIVE, Registry, opener, pair, rest_of
 from babyllama.synthetic.vocabulary import DEMONSTRATIVE_BUCKET
 
@@ -23,7 +23,7 @@ def _agreement_scene(scene: Scene) -> str:
     return scene.number()
 
 
-def _agreement(scene: Scene, noun: Noun, number: str, distractor: str = "") -> Pair:
+def _agreement(scene: Scene, noun: Noun, number: str, distractor: str = "") -> GeneratedPair:
     """`noun` (with what separates it from its verb) and a verb or adjective it is held out with, in both numbers."""
     before = " ".join(part for part in (opener(scene), f"the {noun.form(number)}", distractor) if part)
     wrong = OTHER[number]
@@ -43,26 +43,26 @@ def _agreement(scene: Scene, noun: Noun, number: str, distractor: str = "") -> P
 
 
 @AGREEMENT.add("regular_plural_subject_verb_agreement", "subject_verb_agreement", "morphology")
-def _regular(scene: Scene) -> Pair:
+def _regular(scene: Scene) -> GeneratedPair:
     number = _agreement_scene(scene)
     return _agreement(scene, scene.noun("anim", lambda noun: not noun.irregular), number)
 
 
 @AGREEMENT.add("irregular_plural_subject_verb_agreement", "subject_verb_agreement", "morphology")
-def _irregular(scene: Scene) -> Pair:
+def _irregular(scene: Scene) -> GeneratedPair:
     number = _agreement_scene(scene)
     return _agreement(scene, scene.noun("anim", lambda noun: noun.irregular), number)
 
 
 @AGREEMENT.add("distractor_agreement_prepositional_phrase", "subject_verb_agreement", "morphology")
-def _prepositional(scene: Scene) -> Pair:
+def _prepositional(scene: Scene) -> GeneratedPair:
     number = _agreement_scene(scene)
     kind = scene.one_of(["anim", "anim", "place"])
     return _agreement(scene, scene.noun("anim"), number, scene.phrase(f"[near] the [noun {kind} {OTHER[number]}]"))
 
 
 @AGREEMENT.add("distractor_agreement_relative_clause", "subject_verb_agreement", "morphology", "medium")
-def _relative(scene: Scene) -> Pair:
+def _relative(scene: Scene) -> GeneratedPair:
     number = _agreement_scene(scene)
     wrong = OTHER[number]
     clause = scene.one_of(
@@ -79,7 +79,7 @@ def _relative(scene: Scene) -> Pair:
 
 
 @AGREEMENT.add("anaphor_gender_agreement", "anaphor_agreement", "morphology")
-def _anaphor_gender(scene: Scene) -> Pair:
+def _anaphor_gender(scene: Scene) -> GeneratedPair:
     gender = scene.one_of(["male", "female"])
     noun = scene.one_of([scene.name(gender), scene.name(gender), scene.noun(gender)])
     subject = noun if isinstance(noun, str) else f"the {noun.singular}"
@@ -89,7 +89,7 @@ def _anaphor_gender(scene: Scene) -> Pair:
 
 
 @AGREEMENT.add("anaphor_number_agreement", "anaphor_agreement", "morphology")
-def _anaphor_number(scene: Scene) -> Pair:
+def _anaphor_number(scene: Scene) -> GeneratedPair:
     gender, number = scene.one_of(["male", "female"]), scene.number()
     noun = scene.noun(gender)
     verb = scene.clashing_verb(noun, "reflexive")
@@ -99,7 +99,7 @@ def _anaphor_number(scene: Scene) -> Pair:
 
 
 @AGREEMENT.add("principle_A_domain", "binding", "syntax_semantics")
-def _principle_a(scene: Scene) -> Pair:
+def _principle_a(scene: Scene) -> GeneratedPair:
     gender = scene.one_of(["male", "female"])
     name, other = scene.name(gender), scene.name(OTHER[gender])
     verb = scene.clashing_verb(name, "reflexive")
@@ -112,7 +112,7 @@ def _principle_a(scene: Scene) -> Pair:
 # Determiners
 
 
-def _determiner(scene: Scene, adjective: bool) -> Pair:
+def _determiner(scene: Scene, adjective: bool) -> GeneratedPair:
     kind = scene.one_of(["anim", "thing", "food", "place"])
     noun = scene.noun(kind, lambda noun: scene.words.bucket(noun) == DEMONSTRATIVE_BUCKET)
     number = scene.number()
@@ -123,10 +123,10 @@ def _determiner(scene: Scene, adjective: bool) -> Pair:
 
 
 @AGREEMENT.add("determiner_noun_agreement", "determiner_noun_agreement", "morphology")
-def _determiner_noun(scene: Scene) -> Pair:
+def _determiner_noun(scene: Scene) -> GeneratedPair:
     return _determiner(scene, adjective=False)
 
 
 @AGREEMENT.add("determiner_noun_agreement_with_adjective", "determiner_noun_agreement", "morphology")
-def _determiner_adjective(scene: Scene) -> Pair:
+def _determiner_adjective(scene: Scene) -> GeneratedPair:
     return _determiner(scene, adjective=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from babyllama.synthetic.grammar import auxiliary, finite
-from babyllama.synthetic.pairs import Pair, Scene
+from babyllama.synthetic.pairs import GeneratedPair, Scene
 from babyllama.synthetic.paradigm_tools import (
     OBJECTS,
     TRANSITIVE,
@@ -22,7 +22,7 @@ STRUCTURE = Registry()
 
 
 @STRUCTURE.add("irregular_past_participle_verbs", "irregular_forms", "morphology")
-def _irregular_participle(scene: Scene) -> Pair:
+def _irregular_participle(scene: Scene) -> GeneratedPair:
     noun = scene.noun("anim")
     frame = scene.one_of(["intransitive", "reflexive", "thing", "food"])
     verb = scene.clashing_verb(noun, frame, lambda verb: verb.past != verb.part)
@@ -35,7 +35,7 @@ def _irregular_participle(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("transitive", "argument_structure", "syntax")
-def _transitive(scene: Scene) -> Pair:
+def _transitive(scene: Scene) -> GeneratedPair:
     frame, number = scene.one_of(TRANSITIVE), scene.number()
     noun = scene.noun("anim")
     good, bad = scene.clashing_verb(noun, frame), scene.clashing_verb(noun, "intransitive", strict)
@@ -45,7 +45,7 @@ def _transitive(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("intransitive", "argument_structure", "syntax")
-def _intransitive(scene: Scene) -> Pair:
+def _intransitive(scene: Scene) -> GeneratedPair:
     number = scene.number()
     noun = scene.noun("anim")
     good = scene.clashing_verb(noun, "intransitive")
@@ -56,7 +56,7 @@ def _intransitive(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("ditransitive", "argument_structure", "syntax")
-def _ditransitive(scene: Scene) -> Pair:
+def _ditransitive(scene: Scene) -> GeneratedPair:
     number = scene.number()
     noun = scene.noun("anim")
     good = scene.clashing_verb(noun, "ditransitive")
@@ -67,7 +67,7 @@ def _ditransitive(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("passive", "argument_structure", "syntax")
-def _passive(scene: Scene) -> Pair:
+def _passive(scene: Scene) -> GeneratedPair:
     kind, number = scene.one_of(["thing", "animate"]), scene.number()
     noun = scene.noun("anim" if kind == "animate" else kind)
     good, bad = scene.clashing_verb(noun, kind), scene.clashing_verb(noun, "intransitive", strict)
@@ -80,7 +80,7 @@ def _passive(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("wh_vs_that", "filler_gap_dependency", "syntax")
-def _wh_vs_that(scene: Scene) -> Pair:
+def _wh_vs_that(scene: Scene) -> GeneratedPair:
     frame, number = scene.one_of(["animate", "thing"]), scene.number()
     noun = scene.noun("anim")
     verb = scene.clashing_verb(noun, frame, strict)
@@ -93,7 +93,7 @@ def _wh_vs_that(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("wh_questions_object_gap", "filler_gap_dependency", "syntax")
-def _wh_object_gap(scene: Scene) -> Pair:
+def _wh_object_gap(scene: Scene) -> GeneratedPair:
     frame, number = scene.one_of([*TRANSITIVE, "reflexive"]), scene.number()
     noun = scene.noun("anim")
     good, bad = scene.clashing_verb(noun, frame), scene.clashing_verb(noun, "intransitive", strict)
@@ -103,12 +103,12 @@ def _wh_object_gap(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("left_branch_island_question", "island_effects", "syntax")
-def _left_branch(scene: Scene) -> Pair:
+def _left_branch(scene: Scene) -> GeneratedPair:
     frame, number = scene.one_of(TRANSITIVE), scene.number()
     noun = scene.noun("anim" if frame == "animate" else frame)
     verb = scene.clashing_verb(noun, frame)
     asked = scene.phrase(f"{auxiliary('do', number, scene.tense)} <NP.{number} anim>")
-    return Pair(
+    return GeneratedPair(
         sentence("which", noun.plural, asked, verb.base, end="?"),
         sentence("which", asked, verb.base, noun.plural, end="?"),
         (noun.singular, verb.base),
@@ -120,7 +120,7 @@ def _left_branch(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("npi_licensor", "npi_licensing", "semantics")
-def _npi_licensor(scene: Scene) -> Pair:
+def _npi_licensor(scene: Scene) -> GeneratedPair:
     number = scene.number()
     noun = scene.noun("anim")
     frame = scene.one_of(["intransitive", *TRANSITIVE])
@@ -137,7 +137,7 @@ def _npi_licensor(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("npi_negation_scope", "npi_licensing", "semantics", "medium")
-def _npi_scope(scene: Scene) -> Pair:
+def _npi_scope(scene: Scene) -> GeneratedPair:
     number = scene.number()
     noun = scene.noun("anim")
     frame = scene.one_of(["intransitive", *TRANSITIVE])
@@ -145,7 +145,7 @@ def _npi_scope(scene: Scene) -> Pair:
     rest = f"{verb.part} {rest_of(scene, frame)}".strip()
     clause = scene.phrase("[noun anim k] [verb animate k]")
     opener, word, have = scene.phrase("[opener]"), noun.form(number), auxiliary("have", number, scene.tense)
-    return Pair(
+    return GeneratedPair(
         sentence(opener, f"no {word} that the {clause} {have} ever {rest}"),
         sentence(opener, f"the {word} that no {clause} {have} ever {rest}"),
         (noun.singular, verb.base),
@@ -153,7 +153,7 @@ def _npi_scope(scene: Scene) -> Pair:
 
 
 @STRUCTURE.add("existential_there_quantifiers", "quantifiers", "semantics")
-def _existential(scene: Scene) -> Pair:
+def _existential(scene: Scene) -> GeneratedPair:
     kind = scene.one_of(["anim", "thing"])
     noun = scene.noun(kind)
     adjective = scene.clashing_adjective(noun, "animate" if kind == "anim" else "inanimate")

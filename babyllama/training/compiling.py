@@ -31,7 +31,7 @@ def missing_compiler(device: torch.device) -> str | None:
     return None
 
 
-def wanted(
+def should_compile(
     model: Any, config: Config, objective: Objective, plan: BatchPlan, machine: Machine, total_steps: int
 ) -> bool:
     """Whether to compile: as configured, or for `auto` when the run is long enough to pay the compile time back."""

@@ -155,7 +155,7 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
         schedule = Schedule.from_config(config, plan.total_steps(config.training.num_epochs, config.training.max_steps))
         _announce(plan, schedule)
         if decisions.compile is None or config.training.torch_compile != "auto":
-            decisions.compile = compiling.wanted(model, config, objective, plan, machine, schedule.total_steps)
+            decisions.compile = compiling.should_compile(model, config, objective, plan, machine, schedule.total_steps)
         if decisions.compile:
             compiling.compile_blocks(model)
             objective.compile()

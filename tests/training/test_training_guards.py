@@ -299,13 +299,13 @@ def test_compiling_pays_only_in_long_runs(capsys: pytest.CaptureFixture[str], mo
     plan, cpu = BatchPlan(40, 16, 4, 2), Machine(torch.device("cpu"), Precision("fp32", ""))
     monkeypatch.setattr(compiling, "missing_compiler", lambda device: None)
     monkeypatch.setattr(compiling, "micro_batch_seconds", lambda *args: 0.5)
-    assert not compiling.wanted(None, config, None, plan, cpu, total_steps=10)
+    assert not compiling.should_compile(None, config, None, plan, cpu, total_steps=10)
     assert "torch_compile auto: off (about 2s to gain in a run of 10s, 1:00 to compile)" in capsys.readouterr().err
-    assert compiling.wanted(None, config, None, plan, cpu, total_steps=2000)
-    assert not compiling.wanted(None, tiny_config(Path()), None, plan, cpu, total_steps=2000)
+    assert compiling.should_compile(None, config, None, plan, cpu, total_steps=2000)
+    assert not compiling.should_compile(None, tiny_config(Path()), None, plan, cpu, total_steps=2000)
     monkeypatch.setattr(compiling, "missing_compiler", lambda device: "there is no compiler")
     asked = tiny_config(Path(), training={"torch_compile": True})
-    assert not compiling.wanted(None, asked, None, plan, cpu, total_steps=2000)
+    assert not compiling.should_compile(None, asked, None, plan, cpu, total_steps=2000)
     assert "there is no compiler: training without it" in capsys.readouterr().err
 
 

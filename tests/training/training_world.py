@@ -80,7 +80,7 @@ def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.
 
 
 def tiny_tokenizer() -> Any:
-    """A word-level tokenizer with the three marks."""
+    """A word-level tokenizer with the three special tokens."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

@@ -44,7 +44,7 @@ class TokenizerSection(Section):
     type: Literal["bpe", "unigram", "wordpiece"] = "bpe"
     """Algorithm; `bpe` is byte-level and lossless."""
     vocab_size: Annotated[int, Field(ge=259, le=65536)] = 16000
-    """Entries in the vocabulary, the three marks included; 259 is the 256 bytes and the marks."""
+    """Entries in the vocabulary, the three special tokens included; 259 is the 256 bytes and those."""
     min_frequency: Count = 2
     """A merge must occur this often to enter the vocabulary."""
     nfkc: bool = False

@@ -195,10 +195,10 @@ def _attempt(
         )
         for number, source in enumerate(sources)
     ]
-    wanted = sum(map(sum, shares))
+    total = sum(map(sum, shares))
     mixed = 0
     with ExitStack() as stack:
-        bar = stack.enter_context(console.progress("mixing", wanted if wanted < _ENDLESS else None))
+        bar = stack.enter_context(console.progress("mixing", total if total < _ENDLESS else None))
         writers = [stack.enter_context(MixWriter(file)) for file in files]
         drawn = round_robin(mixed_sources, stop_when_short=stop)
         for step, (number, part, unit) in enumerate(drawn):
@@ -288,7 +288,7 @@ def _row(source: Source, share: Share, reading: Reading, number: int, plan: MixP
         "words": share.words,
         "sentences": share.sentences,
         "taken": share.taken,
-        "share": share.wanted if plan.budget is not None or plan.mixing.exact else share.taken,
+        "share": share.target if plan.budget is not None or plan.mixing.exact else share.taken,
         "read_characters": reading.characters,
         "removed": {"characters": reading.characters - reading.kept, "duplicates": reading.duplicates},
         "fingerprint": plan.inputs[prefix + source.name],

@@ -45,7 +45,7 @@ class Short(Exception):
 class Share:
     """One source's part of the training text, or of the held-out text."""
 
-    wanted: int
+    target: int
     """What it is to hold, in the unit that shares are counted in."""
     taken: int = 0
     documents: int = 0
@@ -60,12 +60,12 @@ class Share:
     @property
     def progress(self) -> float:
         """The part of the share that was given so far."""
-        return self.taken / self.wanted if self.wanted else 1.0
+        return self.taken / self.target if self.target else 1.0
 
     @property
     def missing(self) -> int:
         """What the share still takes."""
-        return self.wanted - self.taken
+        return self.target - self.taken
 
     def add(self, unit: Unit) -> None:
         """Count `unit` in."""
@@ -122,7 +122,7 @@ class MixedSource:
                 raise Short(self)
             number = self._open[0] if len(self._open) == 1 else self._share_for(unit)
             share = self.shares[number]
-            missing = share.wanted - share.taken
+            missing = share.target - share.taken
             if unit.size >= missing:
                 self._open.remove(number)
                 last = unit if unit.size == missing else self._last_unit(share, unit)
@@ -208,13 +208,13 @@ def divide(budget: int, weights: Sequence[float], caps: Sequence[int | None] | N
         open_ = [number for number in range(len(weights)) if number not in shares]
         rest = budget - sum(shares.values())
         total = sum(weights[number] for number in open_)
-        wanted = {number: rest * weights[number] / total for number in open_}
-        capped = {number: limit for number in open_ if (limit := limits[number]) is not None and limit < wanted[number]}
+        exact = {number: rest * weights[number] / total for number in open_}
+        capped = {number: limit for number in open_ if (limit := limits[number]) is not None and limit < exact[number]}
         if capped:
             shares |= capped
             continue
-        floors = {number: int(share) for number, share in wanted.items()}
-        by_remainder = sorted(open_, key=lambda number: floors[number] - wanted[number])
+        floors = {number: int(share) for number, share in exact.items()}
+        by_remainder = sorted(open_, key=lambda number: floors[number] - exact[number])
         for number in by_remainder[: rest - sum(floors.values())]:
             floors[number] += 1
         shares |= floors

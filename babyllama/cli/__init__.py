@@ -24,6 +24,7 @@ from babyllama.registry import nearest
 
 COMMANDS = {
     "quickstart": "synthetic text, a small model, its scores and three samples in one go",
+    "fetch": "bring public data by name: BabyLM, BLiMP, TinyStories",
     "synthesize": "write English-like text and minimal pairs from a seeded grammar",
     "clean": "clean text files, or show what cleaning changes",
     "mix": "mix sources round-robin into one training text",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from babyllama import console
 from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_files
+from babyllama.corpus.fetching.catalog import hint
 from babyllama.errors import DataError, MissingTextError
 from babyllama.text import has_control_characters, listed, one_line, plural
 
@@ -90,7 +91,7 @@ def corpus_files(path: str | Path, *, key: str) -> list[Path]:
         known = " ".join(TEXT_SUFFIXES + RECORD_SUFFIXES + FORMAT_SUFFIXES)
         raise MissingTextError(
             f"{key}: {one_line(text)} {problem}. Give a file, a glob, or a folder with files {known} (also compressed: "
-            f"{' '.join(COMPRESSED_SUFFIXES)})."
+            f"{' '.join(COMPRESSED_SUFFIXES)}).{hint(text)}"
         )
     for file in found:
         _check_name(file, key)

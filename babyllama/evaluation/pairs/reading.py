@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest, read_bytes
+from babyllama.corpus.fetching import hint
 from babyllama.errors import DamagedFileError, DataError
 from babyllama.evaluation.pairs.blimp import BLIMP_PARADIGMS
 from babyllama.evaluation.pairs.formats import PAIR_FORMATS, PairFormat
@@ -29,9 +30,8 @@ def default_pair_folder(root: Path | None = None) -> Path:
         if (root / folder).is_dir() and _files(root / folder, PAIR_FORMATS.get("blimp")):
             return root / folder
     raise DataError(
-        f"no minimal pairs: neither {DEFAULT_FOLDERS[0]}/ nor {DEFAULT_FOLDERS[1]}/ holds .jsonl files. Put BLiMP's files into "
-        f"{DEFAULT_FOLDERS[0]}/, name a folder with --blimp-data DIR, take --blimp-data {HUB_BLIMP} from the Hub, or run "
-        "create_synthetic_data.py."
+        f"no minimal pairs: neither {DEFAULT_FOLDERS[0]}/ nor {DEFAULT_FOLDERS[1]}/ holds .jsonl files.{hint('blimp')} Or name a "
+        "folder with --blimp-data DIR, or make pairs with `babyllama synthesize`."
     )
 
 
@@ -54,13 +54,13 @@ def read_pairs(
     if path.is_dir():
         files = _files(path, kind)
         if not files:
-            raise DataError(_no_files(path, kind))
+            raise DataError(_no_files(path, kind) + hint(path))
     elif path.exists():
         files = [path]
     elif str(source) == HUB_BLIMP or _could_be_hub_name(str(source)):
         return named_set(str(source), list(_read_hub(str(source), kind)), synthetic=False)
     else:
-        raise DataError(f"no minimal pairs at {one_line(str(source))}: there is no such folder.")
+        raise DataError(f"no minimal pairs at {one_line(str(source))}: there is no such folder.{hint(path)}")
     pairs: list[MinimalPair] = []
     seen: dict[tuple[str, str], tuple[Path, str]] = {}
     for file in files:
@@ -97,8 +97,10 @@ def _no_files(folder: Path, kind: PairFormat) -> str:
 
 
 def _could_be_hub_name(source: str) -> bool:
-    """`owner/name`; a path below a folder that exists here is meant as a path."""
-    return source.count("/") == 1 and not source.startswith((".", "/", "~")) and not Path(source).parent.is_dir()
+    """`owner/name`; a path below `data/`, or below a folder that exists here, is meant as a path."""
+    return (
+        source.count("/") == 1 and not source.startswith((".", "/", "~", "data/")) and not Path(source).parent.is_dir()
+    )
 
 
 def _stem(file: Path, files: Sequence[Path]) -> str:
@@ -160,5 +162,5 @@ def _read_hub(name: str, kind: PairFormat) -> Iterable[MinimalPair]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"cannot read minimal pairs from the Hub data set {name}: {reason}. Is the name right and the Hub reachable? A local "
-            "folder of BLiMP's .jsonl files works without the Hub."
+            "folder of BLiMP's .jsonl files works without the Hub; `babyllama fetch blimp` makes one."
         ) from error

@@ -6,10 +6,29 @@ import json
 import os.path
 from typing import Any
 
+from babyllama import __version__
 from babyllama.artifacts import write_text
-from babyllama.evaluation.results import Result, fullest, result_of
+from babyllama.reporting.comparison import figures, shown, siblings, side_by_side
 from babyllama.runs import RunFacts
 from babyllama.text import code, markdown
+
+SOFTWARE = f"""\
+@software{{babyllama,
+  title   = {{BabyLlama: training small language models from scratch}},
+  author  = {{{{The BabyLlama contributors}}}},
+  version = {{{__version__}}},
+  year    = {{2026}}
+}}"""
+BABYLM = """\
+@inproceedings{warstadt2023babylm,
+  title     = {Findings of the {BabyLM} Challenge: Sample-Efficient Pretraining on Developmentally Plausible Corpora},
+  author    = {Warstadt, Alex and Mueller, Aaron and Choshen, Leshem and Wilcox, Ethan and Zhuang, Chengxu and Ciro, Juan and
+               Mosquera, Rafael and Paranjabe, Bhargavi and Williams, Adina and Linzen, Tal and Cotterell, Ryan},
+  booktitle = {Proceedings of the BabyLM Challenge at the 27th Conference on Computational Natural Language Learning},
+  pages     = {1--34},
+  year      = {2023},
+  doi       = {10.18653/v1/2023.conll-babylm.1}
+}"""
 
 
 def write_card(facts: RunFacts) -> str:
@@ -23,7 +42,8 @@ def write_card(facts: RunFacts) -> str:
 
 def card_text(facts: RunFacts) -> str:
     """The card as Markdown with the Hub's metadata (model-index) in front."""
-    sections = (
+    beside = siblings(facts.paths)
+    sections = [
         f"---\n{_metadata(facts)}\n---",
         f"# {markdown(facts.name)}",
         _introduction(facts),
@@ -31,8 +51,12 @@ def card_text(facts: RunFacts) -> str:
         "## Results\n\n" + _results(facts),
         "## Training\n\n" + _training(facts),
         "## Repeat it\n\n" + _repeat(facts),
-        "## Limits\n\n" + _limits(facts),
-    )
+        "## Ethics and limits\n\n" + _limits(facts),
+        "## Cite\n\n" + _cite(facts),
+    ]
+    if beside:
+        table = side_by_side([facts, *beside], [markdown(one.name) for one in (facts, *beside)])
+        sections.insert(5, "## Beside " + " and ".join(markdown(one.name) for one in beside) + "\n\n" + table)
     return "\n\n".join(sections) + "\n"
 
 
@@ -40,9 +64,10 @@ def _metadata(facts: RunFacts) -> str:
     """The YAML header; evaluation results go into `model-index`, which the Hub shows."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    measures = (measure for result in _shown(facts) for measure in result.headline())
+    measures = (measure for result in shown(facts) for measure in result.headline())
     results = [EvalResult(**measure.published) for measure in measures if measure.published is not None]
-    tags = ["babyllama", "small-language-model"]
+    family = facts.config.model.architecture_name.removesuffix("ForCausalLM").lower()
+    tags = ["babyllama", "small-language-model", "causal-lm", family]
     if facts.synthetic:
         tags.append("synthetic-data")
     elif _is_babylm(facts):
@@ -56,12 +81,6 @@ def _metadata(facts: RunFacts) -> str:
         eval_results=results or None,
     )
     return data.to_yaml()
-
-
-def _shown(facts: RunFacts) -> list[Result]:
-    """Perplexities first, as they were kept; of the parts of one set only the fullest."""
-    found = [result_of(kept, facts.paths.evaluation) for kept in facts.results]
-    return sorted(fullest(one for one in found if one is not None), key=lambda one: one.kind != "perplexity")
 
 
 def _is_babylm(facts: RunFacts) -> bool:
@@ -114,11 +133,7 @@ def _adds_bos(facts: RunFacts) -> bool:
 
 
 def _results(facts: RunFacts) -> str:
-    shown = _shown(facts)
-    rows = [(one.label, one.text) for result in shown if result.kind == "perplexity" for one in result.headline()]
-    if facts.metrics and facts.metrics.eval_loss is not None:
-        rows.append(("held-out block loss, nats per token", f"{facts.metrics.eval_loss:.4f}"))
-    rows += [(one.label, one.text) for result in shown if result.kind != "perplexity" for one in result.headline()]
+    rows = figures(facts).items()
     if not rows:
         return "Not evaluated yet: " + code(f"babyllama evaluate {facts.paths.root.as_posix()}") + "."
     return "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
@@ -157,10 +172,21 @@ def _repeat(facts: RunFacts) -> str:
 
 
 def _limits(facts: RunFacts) -> str:
+    source = (
+        "a grammar"
+        if facts.synthetic
+        else "its training text, which was not screened for harmful content or personal data"
+    )
     return (
         "A model of this size and text is made for research on language learning. It invents facts, repeats itself and "
-        "carries the biases of its text; do not use it to inform or decide anything."
+        f"carries the biases of {source}; do not use it to inform or decide anything, and not with people who do not know "
+        "what it is."
     )
+
+
+def _cite(facts: RunFacts) -> str:
+    entries = [SOFTWARE, BABYLM] if _is_babylm(facts) and not facts.synthetic else [SOFTWARE]
+    return "```bibtex\n" + "\n\n".join(entries) + "\n```"
 
 
 def _number(value: float | None) -> str | None:

@@ -104,6 +104,11 @@ class RunPaths:
         return self.final / "README.md"
 
     @property
+    def siblings(self) -> Path:
+        """The runs that this one was compared with, as paths that start here."""
+        return self.root / "siblings.json"
+
+    @property
     def is_run(self) -> bool:
         """Does the folder say that it is a run?"""
         return self.config.exists() or self.record.exists()

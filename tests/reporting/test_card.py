@@ -12,6 +12,7 @@ from evaluation_world import make_tokenizer, save_metrics, save_run
 
 from babyllama.evaluation.pairs import BLIMP_PARADIGMS
 from babyllama.reporting import read_run, write_card
+from babyllama.reporting.card import BABYLM, SOFTWARE
 from babyllama.runs import RunPaths, RunRecord, StoredResult, save_result
 
 pytestmark = pytest.mark.unit
@@ -22,6 +23,9 @@ def paths(tmp_path: Path) -> RunPaths:
     """A run folder without a model."""
     write_run(tmp_path)
     return RunPaths(tmp_path)
+
+
+ALWAYS = {"babyllama", "small-language-model", "causal-lm"}
 
 
 def write_run(root: Path, **sections: Any) -> None:
@@ -110,7 +114,7 @@ def test_tags_follow_the_text(paths: RunPaths, sections: dict[str, Any], synthet
     write_run(paths.root, **sections)
     RunRecord.new("tiny", synthetic=synthetic).save(paths)
     write_card(read_run(paths))
-    assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {"babyllama", "small-language-model", *tags}
+    assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {*ALWAYS, "llama", *tags}
 
 
 def test_training_facts_are_what_happened(paths: RunPaths) -> None:
@@ -144,3 +148,24 @@ def test_a_row_cut_off_by_a_kill_is_left_out(paths: RunPaths) -> None:
         {"step": 10, "tokens_seen": 100, "train_loss": 5.5, "eval_loss": None},
         {"step": 20, "tokens_seen": 200, "train_loss": 4.25, "eval_loss": 4.5},
     ]
+
+
+def test_a_card_names_family_ethics_and_how_to_cite(paths: RunPaths, repository: Path) -> None:
+    model = {
+        "type": "hf",
+        "architecture": "MistralForCausalLM",
+        "name": "x",
+        "hidden_size": 8,
+        "n_layer": 1,
+        "n_head": 2,
+    }
+    write_run(paths.root, model=model, data={"train_path": "./data/babylm_10M_clean"})
+    text = write_card(read_run(paths))
+    assert set(huggingface_hub.ModelCard.load(paths.card).data.tags) == {*ALWAYS, "mistral", "babylm"}
+    assert "## Ethics and limits" in text
+    hub = (repository / "docs" / "README.md").read_text()
+    for entry in (SOFTWARE, BABYLM):
+        assert entry in text
+        assert entry in hub, "the documentation says the same"
+    RunRecord.new("tiny", synthetic=True).save(paths)
+    assert BABYLM not in write_card(read_run(paths))

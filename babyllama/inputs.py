@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from babyllama import console
 from babyllama.config import Config
+from babyllama.config.tables import OBJECTIVES
 from babyllama.errors import DataError, TokenizerError
 
 if TYPE_CHECKING:
@@ -68,14 +69,17 @@ def prepare_inputs(config: Config) -> Inputs:
 def _provide_tokenizer(config: Config, files: list[Path]) -> None:
     """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
     path = Path(config.data.tokenizer_path)
+    objective = OBJECTIVES.get(config.training.objective)
     if config.tokenizer is not None:
         from babyllama.corpus.reading import read_documents
         from babyllama.tokenizer import build_tokenizer
 
+        asked = config.tokenizer.mask_token
+        mask_token = objective.hides_tokens if asked is None else asked
         build_tokenizer(
             lambda: read_documents(files, errors=config.data.errors, column=config.data.column),
             files,
-            config.tokenizer,
+            config.tokenizer.model_copy(update={"mask_token": mask_token}),
             path,
             column=config.data.column,
         )
@@ -85,3 +89,8 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
             f"  python train_tokenizer.py --data-dir {config.data.train_path} --output {path}\n"
             "or add a `tokenizer:` section, and train does it."
         )
+    if objective.hides_tokens:
+        from babyllama.tokenizer import load_tokenizer
+
+        # What it lacks is said before the text is packed with it.
+        objective.build(config, load_tokenizer(config.data.tokenizer_path))

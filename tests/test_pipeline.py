@@ -347,3 +347,35 @@ def test_the_plan_foretells_the_run(world: Path) -> None:
     result = plan(load_config("c.yaml"))
     assert result.steps == metrics["steps"]
     assert result.parameters["total"] == metrics["parameters"]
+
+
+@pytest.mark.slow
+def test_a_hybrid_run_trains_the_tokenizer_it_needs(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From one more key to a model: `<mask>` is the last of the entries, and the run says what was masked."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run = train_run(load_config("c.yaml", ["training.objective=hybrid", "training.num_epochs=1"]))
+    tokenizer = AutoTokenizer.from_pretrained(run.paths.final)
+    assert (tokenizer.mask_token, tokenizer.mask_token_id) == ("<mask>", len(tokenizer) - 1)
+    assert AutoModelForCausalLM.from_pretrained(run.paths.final).config.vocab_size == len(tokenizer)
+    rows = list(csv.DictReader(run.paths.losses.open()))
+    assert {"causal_loss", "masked_loss"} <= set(rows[0])
+    assert (
+        "| objective | hybrid |\n| masked rows | 20% |\n| hidden tokens of a masked row | 30%"
+        in run.paths.card.read_text()
+    )
+    assert main(["train", "--config", "c.yaml", "training.objective=hybrid", "training.num_epochs=1"]) == 0
+
+    # A tokenizer that was made without one: said before anything is packed with it.
+    capsys.readouterr()
+    config = yaml.safe_load((world / "c.yaml").read_text())
+    config.pop("tokenizer")
+    (world / "c.yaml").write_text(yaml.safe_dump(config))
+    from babyllama.tokenizer import build_tokenizer
+
+    text = (world / "data" / "train" / "text.train").read_text()
+    section = run.config.tokenizer.model_copy(update={"vocab_size": 280})  # type: ignore[union-attr]
+    build_tokenizer(lambda: iter([text]), [world / "data" / "train" / "text.train"], section, "models/plain.json")
+    keys = ("data.tokenizer_path=models/plain.json", "training.objective=hybrid", "model.name=other")
+    assert "hides tokens behind <mask>, and the tokenizer at models/plain.json has none" in errors(capsys, *keys)
+    assert not (world / "models" / "other").exists()

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--min-frequency", type=int, default=2, metavar="N", help="least number of times a merge must occur")
     add("--nfkc", action="store_true", help="normalise to NFKC (decoding then gives the normalised text)")
     add("--add-prefix-space", action="store_true", help="put a space before the first word of a text")
+    add("--mask-token", action="store_true", help="make <mask> the last entry, for objectives that hide tokens")
     add("--add-bos", action="store_true", help="let tokenizer(text) put <s> in front")
     add(
         "--eval-text",
@@ -132,6 +133,7 @@ def _section(args: argparse.Namespace, size: int):  # type: ignore[no-untyped-de
             min_frequency=args.min_frequency,
             nfkc=args.nfkc,
             add_prefix_space=args.add_prefix_space,
+            mask_token=args.mask_token or None,
             add_bos=args.add_bos,
         )
     except ValidationError as error:

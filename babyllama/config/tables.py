@@ -76,7 +76,13 @@ TASKS: Registry[Any] = Registry(
 """A name in `evaluation.tasks` -> a `babyllama.evaluation.tasks.Task`."""
 
 OBJECTIVES: Registry[Any] = Registry(
-    "objective", {"causal": "babyllama.training.objectives.causal:Causal"}, error=ConfigError
+    "objective",
+    {
+        "causal": "babyllama.training.objectives.causal:Causal",
+        "hybrid": "babyllama.training.objectives.hybrid:Hybrid",
+        "masked": "babyllama.training.objectives.hybrid:Masked",
+    },
+    error=ConfigError,
 )
 """`training.objective` -> a `babyllama.training.objectives.Objective`."""
 

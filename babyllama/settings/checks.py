@@ -155,6 +155,24 @@ def _known_objective(config: Config) -> Iterator[Finding]:
         yield "training.objective", f"unknown objective; {suggestion(config.training.objective, OBJECTIVES)}"
 
 
+@_on("training.objective", "objective")
+def _objective_section(config: Config) -> Iterator[Finding]:
+    section, name = config.objective, config.training.objective
+    if section is None:
+        return
+    if name == "causal":
+        yield "objective", "is read by training.objective: hybrid or masked; name one of them, or remove the section"
+    if name == "masked" and {"masked_share", "masked_share_end"} & section.model_fields_set:
+        yield "objective.masked_share", "in training.objective: masked every row is; remove the key, or name hybrid"
+    if section.longest_span < section.shortest_span:
+        yield "objective.longest_span", f"is less than objective.shortest_span ({section.shortest_span})"
+    if section.mask_token_share + section.random_token_share > 1 + 1e-9:
+        yield (
+            "objective.random_token_share",
+            f"is more than objective.mask_token_share ({section.mask_token_share:g}) leaves of the hidden tokens",
+        )
+
+
 @_on("optimization.optimizer")
 def _known_optimizer(config: Config) -> Iterator[Finding]:
     if config.optimization.optimizer not in OPTIMIZERS:

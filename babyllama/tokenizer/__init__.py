@@ -12,13 +12,14 @@ from babyllama.tokenizer.files import (
     wrap_tokenizer,
 )
 from babyllama.tokenizer.report import TokenizerReport, compare, describe, describe_domains
-from babyllama.tokenizer.special_tokens import BOS, EOS, PAD, SPECIAL_TOKENS, SpecialIds
+from babyllama.tokenizer.special_tokens import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, SpecialIds
 from babyllama.tokenizer.stage import build_tokenizer
 from babyllama.tokenizer.train import train_tokenizer
 
 __all__ = [
     "BOS",
     "EOS",
+    "MASK",
     "PAD",
     "SPECIAL_TOKENS",
     "SpecialIds",

@@ -21,7 +21,7 @@ from babyllama.artifacts import (
 )
 from babyllama.errors import TokenizerError
 from babyllama.runs import RunPaths
-from babyllama.tokenizer.special_tokens import BOS, EOS, PAD, SpecialIds
+from babyllama.tokenizer.special_tokens import BOS, EOS, MASK, PAD, SpecialIds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -107,8 +107,9 @@ def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
     """What tokenizer_config.json says."""
     if isinstance(tokenizer, Tokenizer):
         special = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": None}
+        special["mask_token"] = None if tokenizer.token_to_id(MASK) is None else MASK
     else:
-        names = ("bos_token", "eos_token", "pad_token", "unk_token")
+        names = ("bos_token", "eos_token", "pad_token", "unk_token", "mask_token")
         special = {name: getattr(tokenizer, name, None) for name in names}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -235,6 +236,7 @@ def _guessed_special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
         "bos_token": (BOS, "<|begin_of_text|>", "<|endoftext|>", "[CLS]", "<bos>"),
         "eos_token": (EOS, "<|end_of_text|>", "<|endoftext|>", "[SEP]", "<eos>"),
         "pad_token": (PAD, "[PAD]", "<|endoftext|>"),
+        "mask_token": (MASK, "[MASK]"),
     }
     found = {}
     for name, options in candidates.items():

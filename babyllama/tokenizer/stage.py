@@ -76,7 +76,7 @@ def build_tokenizer(
         folder,
         STAGE,
         inputs=inputs,
-        settings=section.model_dump(mode="json")
+        settings=section.model_dump(mode="json", exclude=None if section.mask_token else {"mask_token"})
         | ({"left_out": left_out} if left_out else {})
         | ({} if column == "text" else {"column": column}),
         write=write,

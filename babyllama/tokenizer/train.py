@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from babyllama.config.sections import TokenizerSection
 from babyllama.errors import DataError, TokenizerError
 from babyllama.tokenizer.cutting import LONGEST_WORDPIECE_WORD, PreTokenizerKind, cut_long_words, cut_text
-from babyllama.tokenizer.special_tokens import BOS, SPECIAL_TOKENS
+from babyllama.tokenizer.special_tokens import BOS, MASK, SPECIAL_TOKENS
 
 # The trainer buffers documents by number, so long ones are handed over in pieces.
 _PIECE = 50_000
@@ -23,7 +23,8 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
 
     The vocabulary may come out smaller than `section.vocab_size` where the text supports fewer entries; compare
     `get_vocab_size()`. All three types work on UTF-8 bytes, so any text is encoded without an unknown token and (without
-    `nfkc` and `add_prefix_space`) decodes to itself. BPE and WordPiece give the same result for the same documents.
+    `nfkc` and `add_prefix_space`) decodes to itself. BPE and WordPiece give the same result for the same documents. With
+    `section.mask_token` the last of the `section.vocab_size` entries is `<mask>`.
 
     Raises DataError without any text, TokenizerError for a vocabulary below the alphabet of the type.
     """
@@ -31,10 +32,11 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
     kind, pre_tokenizer = PreTokenizerKind.of(tokenizer), tokenizer.pre_tokenizer
     tokenizer.pre_tokenizer = without_long_words(pre_tokenizer)
     smallest = _smallest_vocabulary(section)
+    least = _smallest_vocabulary(section.model_copy(update={"type": "bpe"}))
     if section.vocab_size < smallest:
         raise TokenizerError(
             f"tokenizer.vocab_size: {section.vocab_size} is too small for type {section.type}, whose bytes and special tokens alone "
-            f"take {smallest} entries. Use at least {smallest}, or type bpe (from 259)."
+            f"take {smallest} entries. Use at least {smallest}, or type bpe (from {least})."
         )
     pieces = _Pieces(documents, kind)
     try:
@@ -54,6 +56,8 @@ def train_tokenizer(documents: Iterable[str], section: TokenizerSection, *, prog
         raise DataError(_NO_TEXT)
     tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer = _tidied(tokenizer, section)
+    if section.mask_token:
+        tokenizer.add_special_tokens([MASK])
     if section.add_bos:
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, SPECIAL_TOKENS.index(BOS))]
@@ -121,13 +125,18 @@ def _tidied(tokenizer: Tokenizer, section: TokenizerSection) -> Tokenizer:
         entries = description["model"]["vocab"]
         pieces = [(score, place) for place, (piece, score) in enumerate(entries) if len(piece) > 1]
         pieces = [(score, place) for score, place in pieces if place >= len(SPECIAL_TOKENS)]
-        surplus = {place for _, place in sorted(pieces)[: max(0, len(entries) - section.vocab_size)]}
+        surplus = {place for _, place in sorted(pieces)[: max(0, len(entries) - _entries_of_text(section))]}
         description["model"]["vocab"] = [entry for place, entry in enumerate(entries) if place not in surplus]
     return Tokenizer.from_str(json.dumps(description))
 
 
+def _entries_of_text(section: TokenizerSection) -> int:
+    """Entries that are trained; `<mask>` comes after them."""
+    return section.vocab_size - bool(section.mask_token)
+
+
 def _smallest_vocabulary(section: TokenizerSection) -> int:
-    special_and_bytes = len(SPECIAL_TOKENS) + 256
+    special_and_bytes = len(SPECIAL_TOKENS) + 256 + bool(section.mask_token)
     return special_and_bytes + 256 if section.type == "wordpiece" else special_and_bytes
 
 
@@ -136,14 +145,14 @@ def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
     special = list(SPECIAL_TOKENS)
     if section.type == "unigram":
         return trainers.UnigramTrainer(
-            vocab_size=section.vocab_size,
+            vocab_size=_entries_of_text(section),
             special_tokens=special,
             initial_alphabet=alphabet,
             show_progress=progress,
         )
     if section.type == "wordpiece":
         return trainers.WordPieceTrainer(
-            vocab_size=section.vocab_size,
+            vocab_size=_entries_of_text(section),
             min_frequency=section.min_frequency,
             # The trainer meets continuing bytes in random order and only those in the text; named like special tokens, they all
             # enter, in a fixed order, and the same text gives the same vocabulary. `_tidied` makes them ordinary entries.
@@ -153,7 +162,7 @@ def _trainer(section: TokenizerSection, progress: bool) -> trainers.Trainer:
             show_progress=progress,
         )
     return trainers.BpeTrainer(
-        vocab_size=section.vocab_size,
+        vocab_size=_entries_of_text(section),
         min_frequency=section.min_frequency,
         special_tokens=special,
         initial_alphabet=alphabet,

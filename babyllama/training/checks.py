@@ -8,6 +8,7 @@ from typing import Any
 from babyllama import console
 from babyllama.architectures import family
 from babyllama.config import Config
+from babyllama.config.tables import OBJECTIVES
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.processes import process_count
 from babyllama.training import micro_batch
@@ -15,7 +16,7 @@ from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.data.batches import Blocks
 from babyllama.training.hooks.curve import curve_task
 from babyllama.training.hooks.trackers import tracker_names
-from babyllama.training.probing import keeps_documents_apart, output_layer_agrees
+from babyllama.training.probing import keeps_documents_apart, output_layer_agrees, reads_both_ways
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume
 from babyllama.training.sharding import refuse_untested_sharding
@@ -52,6 +53,14 @@ def check_training(
         blocks.check(model_vocab_size=config.model.vocab_size if model is None else model.config.vocab_size)
     if model is not None and family(config.model.type).probed:
         _probe(config, model)
+    if model is not None and OBJECTIVES.get(training.objective).hides_tokens:
+        with family(config.model.type).training(model):
+            if not reads_both_ways(model):
+                raise ConfigError(
+                    f"training.objective = {training.objective}: {type(model).__name__} does not read a row in both directions "
+                    "inside a document (tried with a mask). Train it with training.objective=causal, or choose another "
+                    "model.type, such as Llama, Qwen3, GPT2 or GPTJ."
+                )
     if training.batch_size == "auto":
         micro_batch.sizes(config, process_count())
     else:

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from babyllama.dataset.packed import IGNORED
 from babyllama.training.objectives.cross_entropy import (
     LossOptions,
+    LossSums,
     fused_linear_cross_entropy,
     plain_cross_entropy,
 )
+from babyllama.training.objectives.linear_loss import chunk_tokens
 from babyllama.training.objectives.masks import document_mask
 from babyllama.training.probing import compute_dtype, output_layer_agrees
 
@@ -55,10 +59,12 @@ class Network:
     def inputs(self, batch: Batch) -> dict[str, Any]:
         """The arguments of the model's forward pass for the tensors of a batch; document_ids become a mask."""
         arguments = {"use_cache": False, **batch}
-        document_ids = arguments.pop("document_ids", None)
+        document_ids, bidirectional = arguments.pop("document_ids", None), arguments.pop("bidirectional", None)
         if document_ids is not None:
             implementation = self.model.config._attn_implementation
-            arguments["attention_mask"] = document_mask(document_ids, implementation, compute_dtype(self.model))
+            arguments["attention_mask"] = document_mask(
+                document_ids, implementation, compute_dtype(self.model), bidirectional
+            )
         return arguments
 
     def hidden(self, batch: Batch) -> Tensor:
@@ -76,7 +82,39 @@ class Network:
             sums = fused_linear_cross_entropy(hidden_ND, self.head.weight, self.head.bias, targets_N, options)
         else:
             sums = plain_cross_entropy(self.logits(batch).flatten(0, 1), targets_N, options)
-        return {"objective": sums.objective, "cross_entropy": sums.cross_entropy}
+        return _as_sums(sums)
+
+    def cross_entropies(self, batch: Batch, kinds: Sequence[Tensor], options: LossOptions) -> list[Sums]:
+        """The sums over each of several kinds of targets [B*T] (-100 elsewhere) from one forward pass.
+
+        The output layer sees the positions that have a target of the kind and no others.
+        """
+        if not self.fused:
+            logits_NV = self.logits(batch).flatten(0, 1)
+            return [_as_sums(plain_cross_entropy(logits_NV, targets_N, options)) for targets_N in kinds]
+        hidden_ND = self.hidden(batch).flatten(0, 1)
+        found = []
+        for targets_N in kinds:
+            places = _places(targets_N, self.head.weight.shape[0] if options.compile else None)
+            sums = fused_linear_cross_entropy(
+                hidden_ND[places], self.head.weight, self.head.bias, targets_N[places], options
+            )
+            found.append(_as_sums(sums))
+        return found
+
+
+def _as_sums(sums: LossSums) -> Sums:
+    return {"objective": sums.objective, "cross_entropy": sums.cross_entropy}
+
+
+def _places(targets_N: Tensor, vocabulary: int | None) -> Tensor:
+    """Positions with a target; under compilation (`vocabulary` given) filled up to whole chunks, so that shapes repeat."""
+    places = (targets_N != IGNORED).nonzero().squeeze(1)
+    if vocabulary is None or len(places) == len(targets_N):
+        return places
+    size = chunk_tokens(vocabulary, targets_N.device)
+    spare = (targets_N == IGNORED).nonzero().squeeze(1)[: -len(places) % size]
+    return torch.cat([places, spare])
 
 
 @contextlib.contextmanager

@@ -82,6 +82,37 @@ def keeps_documents_apart(model: Any, seq_length: int) -> bool:
         return False
 
 
+def reads_both_ways(model: Any) -> bool:
+    """Under a bidirectional mask, does a later token of its document change the logits of an earlier one, and a token of
+    another document not?
+
+    The change is measured against the one that an earlier token makes to a later one without a mask. Families that build
+    causal attention into their kernels, or have no attention, do not.
+    """
+    device = model.get_input_embeddings().weight.device
+    document_ids = torch.tensor([[0, 0, 0, 1, 1, 1]], device=device)
+    positions = torch.tensor([[0, 1, 2, 0, 1, 2]], device=device)
+    both_ways = torch.ones(1, dtype=torch.bool, device=device)
+    mask = document_mask(document_ids, model.config._attn_implementation, compute_dtype(model), both_ways)
+    row = torch.arange(1, 7, device=device) % model.config.vocab_size
+
+    def logits(changed: int | None, **more: Any) -> Tensor:
+        ids = row if changed is None else row.index_fill(0, torch.tensor([changed], device=device), 0)
+        return model(input_ids=ids[None], use_cache=False, **more).logits[0].float()
+
+    under_mask: dict[str, Any] = {"position_ids": positions, "attention_mask": mask}
+    try:
+        with _evaluating(model):
+            forward = float((logits(0)[2] - logits(None)[2]).abs().max())
+            before = logits(None, **under_mask)
+            inside = float((logits(2, **under_mask)[0] - before[0]).abs().max())
+            outside = float((logits(5, **under_mask)[:3] - before[:3]).abs().max())
+            noise = 1e-6 * float(before.abs().max())
+            return inside > max(1e-2 * forward, noise) and outside <= max(1e-2 * inside, noise)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError):
+        return False
+
+
 @contextlib.contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """Within the block `model` computes without dropout and without gradients."""

@@ -147,6 +147,7 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
     config, machine, model, decisions = session.config, session.machine, session.model, session.record.decisions
     objective: Objective = OBJECTIVES.get(config.training.objective).build(config, session.tokenizer)
     objective.prepare(model, machine)
+    session.record.objective = objective.facts()
     patches = family(config.model.type).training(model)
     with patches, training_network(model, objective), Interruption() as interruption:
         if config.training.batch_size == "auto" and decisions.micro_batch is None:
@@ -154,6 +155,7 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
         plan = session.plan()
         schedule = Schedule.from_config(config, plan.total_steps(config.training.num_epochs, config.training.max_steps))
         _announce(plan, schedule)
+        objective.begin(plan, schedule.total_steps)
         if decisions.compile is None or config.training.torch_compile != "auto":
             decisions.compile = compiling.should_compile(model, config, objective, plan, machine, schedule.total_steps)
         if decisions.compile:

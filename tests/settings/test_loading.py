@@ -163,3 +163,31 @@ def test_a_run_is_readable_in_a_process_that_imports_nothing_else(write, reposit
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=repository)
     assert done.stdout == "Llama False\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("objective: {masked_share: 0.5}", "objective: is read by training.objective: hybrid or masked"),
+        (
+            "training: {objective: masked}\nobjective: {masked_share: 0.5}",
+            "objective.masked_share = 0.5: in training.objective: masked every row is",
+        ),
+        (
+            "training: {objective: hybrid}\nobjective: {shortest_span: 4}",
+            r"objective.longest_span: is less than objective.shortest_span \(4\)",
+        ),
+        (
+            "training: {objective: hybrid}\nobjective: {random_token_share: 0.3}",
+            r"objective.random_token_share = 0.3: is more than objective.mask_token_share \(0.8\) leaves",
+        ),
+        ("training: {objective: hybrid}\nobjective: {mask_rate: 0}", "objective.mask_rate = 0: must be greater than 0"),
+        ("training: {objective: hybrd}", "did you mean 'hybrid'"),
+    ],
+)
+def test_contradictions_of_an_objective_are_named(write, text: str, rule: str) -> None:
+    assert re.search(rule, mistakes(write(f"{MINIMAL}{text}\n")))
+
+
+def test_an_objective_needs_no_section(write) -> None:
+    assert load_config(write(f"{MINIMAL}training: {{objective: hybrid}}\n")).objective is None

@@ -23,6 +23,7 @@ from babyllama.runs import RunPaths
 from babyllama.tokenizer import (
     BOS,
     EOS,
+    MASK,
     PAD,
     SPECIAL_TOKENS,
     as_raw_text,
@@ -121,6 +122,50 @@ def test_vocabulary_is_the_one_that_tokenizers_itself_trains(trained: dict[str, 
 @pytest.mark.parametrize("kind", ["bpe", "wordpiece"])
 def test_same_text_gives_the_same_bytes(trained: dict[str, Tokenizer], kind: str) -> None:
     assert train_tokenizer(iter([TEXT]), section(type=kind)).to_str() == trained[kind].to_str()
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
+def test_the_mask_token_is_the_last_entry_and_text_never_holds_it(tmp_path: Path, kind: str) -> None:
+    tokenizer = train_tokenizer([TEXT], section(type=kind, mask_token=True))
+    last = tokenizer.get_vocab_size() - 1
+    assert tokenizer.token_to_id(MASK) == last == max(tokenizer.get_vocab().values())
+    assert last < 600
+    assert last not in tokenizer.encode("a <mask> b").ids
+    folder = save_tokenizer(tokenizer, tmp_path / "t.json")
+    for loaded in (load_tokenizer(folder), load_tokenizer(tmp_path / "t.json")):
+        assert (loaded.mask_token, loaded.mask_token_id, len(loaded)) == (MASK, last, last + 1)
+        assert tokenizer_fingerprint(loaded) == tokenizer_fingerprint(tokenizer)
+    # The entry in front of it is the last that the text gave: nothing else moved.
+    smaller = train_tokenizer([TEXT], section(type=kind, vocab_size=599)).get_vocab()
+    if kind != "unigram":
+        assert tokenizer.get_vocab() == smaller | {MASK: last}
+
+
+def test_a_tokenizer_without_mask_token_is_what_it_was(tmp_path: Path, trained: dict[str, Tokenizer]) -> None:
+    assert trained["bpe"].token_to_id(MASK) is None
+    folder = save_tokenizer(trained["bpe"], tmp_path / "t.json")
+    assert "mask_token" not in json.loads((folder / "tokenizer_config.json").read_text())
+    assert load_tokenizer(folder).mask_token_id is None
+    with pytest.raises(TokenizerError, match="Use at least 260"):
+        train_tokenizer([TEXT], section(vocab_size=259, mask_token=True))
+
+
+def test_asking_for_a_mask_token_trains_the_tokenizer_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text(TEXT)
+
+    def built(**keys: Any) -> bool:
+        return build_tokenizer(lambda: iter([TEXT]), [file], section(vocab_size=400, **keys), tmp_path / "t.json")
+
+    assert built()
+    # The stage's settings are those of before there was the key, so that older tokenizers still fit.
+    assert "mask_token" not in json.loads((tmp_path / "t" / "manifest.json").read_text())["settings"]
+    assert [built(), built(mask_token=True), built(mask_token=True), built(mask_token=False)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_long_documents_train_the_same_tokenizer_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

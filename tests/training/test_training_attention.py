@@ -79,3 +79,7 @@ def test_no_mask_without_a_boundary_and_none_when_it_is_switched_off() -> None:
 def test_mask_by_hand() -> None:
     mask = document_mask(torch.tensor([[0, 0, 1]]), "sdpa", torch.float32)
     assert mask.tolist() == [[[[True, False, False], [True, True, False], [False, False, True]]]]
+    rows = torch.tensor([[0, 0, 1], [0, 0, 1]])
+    causal, both_ways = document_mask(rows, "sdpa", torch.float32, torch.tensor([False, True]))
+    assert causal.tolist() == mask[0].tolist()
+    assert both_ways.tolist() == [[[True, True, False], [True, True, False], [False, False, True]]]

@@ -47,6 +47,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = f"{precision}-killed-{kill}"
             job(name, -signal.SIGKILL, precision=precision, kill_at_block=kill)
             job(name, 0, precision=precision, resume="newest")
+        # The masked share and the rate move over the run.
+        hybrid = {"objective": "hybrid", "precision": precision, **SECTIONS["training"]}
+        sections = {"training": hybrid, "objective": {"masked_share": 0.2, "masked_share_end": 0.8}}
+        job(f"{precision}-hybrid-alone", 0, sections=sections)
+        job(f"{precision}-hybrid-killed", -signal.SIGKILL, sections=sections, kill_at_block=45)
+        job(f"{precision}-hybrid-killed", 0, sections=sections, resume="newest")
     job("fp32-twice", -signal.SIGKILL, kill_at_block=30)
     job("fp32-twice", -signal.SIGKILL, kill_at_seal=3, resume="newest")
     job("fp32-twice", 0, resume="newest")
@@ -68,6 +74,13 @@ def test_killed_and_resumed_equals_undisturbed(runs: Path, precision: str) -> No
     assert [int(row["step"]) for row in record(alone)] == [1, 3, 4, 6, 8, 9, 10]
     for kill in KILLS:
         assert_same_run(runs / f"{precision}-killed-{kill}", alone)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_hybrid_run_killed_and_resumed_equals_undisturbed(runs: Path, precision: str) -> None:
+    alone = runs / f"{precision}-hybrid-alone"
+    assert all(row["masked_loss"] for row in record(alone))
+    assert_same_run(runs / f"{precision}-hybrid-killed", alone)
 
 
 def test_precisions_differ(runs: Path) -> None:
@@ -105,9 +118,10 @@ def test_resuming_reads_no_block_twice(tmp_path: Path) -> None:
 
     tiny_run(tmp_path, training={"num_epochs": 1, "save_steps": 2, "save_total_limit": None})
     paths = RunPaths(tmp_path / "tiny")
+    model = tiny_model(seed=9)
     train(
-        tiny_config(tmp_path, training={"num_epochs": 1, "save_steps": 2}),
-        model=tiny_model(seed=9),
+        tiny_config(tmp_path, training={"num_epochs": 1, "save_steps": 2}, model=model.tiny_keys),
+        model=model,
         tokenizer=tiny_tokenizer(),
         train_dataset=Watched(),
         eval_dataset=None,

@@ -44,7 +44,8 @@ class TinyBlocks:
         ids[: len(piece)], labels[: len(piece)] = piece, piece
         positions = np.zeros(self.length, dtype=np.int64)
         for place in range(1, self.length):
-            positions[place] = 0 if ids[place] == 1 else positions[place - 1] + 1
+            # As in PackedDataset, positions start anew at a document and at the padding.
+            positions[place] = 0 if ids[place] == 1 or place == len(piece) else positions[place - 1] + 1
         return {"input_ids": ids, "labels": labels, "position_ids": positions, "words": int((piece > 2).sum())}
 
     def check(self, *, model_vocab_size: int | None = None) -> None:
@@ -79,15 +80,20 @@ def tiny_model(family: str = "Llama", *, tied: bool = False, dropout: float = 0.
     return model
 
 
-def tiny_tokenizer() -> Any:
-    """A word-level tokenizer with the three special tokens."""
+def tiny_tokenizer(*, mask: bool = True) -> Any:
+    """A word-level tokenizer with the three special tokens, and `<mask>` as its last entry."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2} | {f"w{i}": i for i in range(3, VOCABULARY)}
+    if mask:
+        vocabulary = {name: i for name, i in vocabulary.items() if i < VOCABULARY - 1} | {"<mask>": VOCABULARY - 1}
     inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
+    special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"} | (
+        {"mask_token": "<mask>"} if mask else {}
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=inner, **special)
 
 
 def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:

@@ -14,6 +14,7 @@ from babyllama.config.sections.evaluation import EvaluationSection
 from babyllama.config.sections.logging import LoggingSection
 from babyllama.config.sections.mixing import MixingSection, SourceSection
 from babyllama.config.sections.model import ModelSection
+from babyllama.config.sections.objective import ObjectiveSection
 from babyllama.config.sections.optimization import OptimizationSection
 from babyllama.config.sections.training import TrainingSection
 from babyllama.config.types import ModuleName, Optional_, Section
@@ -25,6 +26,7 @@ __all__ = [
     "LoggingSection",
     "MixingSection",
     "ModelSection",
+    "ObjectiveSection",
     "OptimizationSection",
     "SourceSection",
     "TokenizerSection",
@@ -43,6 +45,8 @@ class Config(Section):
     """How the model is trained."""
     optimization: OptimizationSection = OptimizationSection()
     """The optimizer, its schedule and regularisation."""
+    objective: Annotated[ObjectiveSection | None, Optional_] = None
+    """What `training.objective: hybrid` and `masked` hide; absent: the defaults."""
     logging: LoggingSection = LoggingSection()
     """Where results go and who is told."""
     tokenizer: Annotated[TokenizerSection | None, Optional_] = None

@@ -51,5 +51,7 @@ class TokenizerSection(Section):
     """Normalise text to NFKC first. Decoding then gives the normalised text, not the original."""
     add_prefix_space: bool = False
     """Put a space before the first word of a text, so that it gets the token it has in mid-sentence."""
+    mask_token: Annotated[bool | None, Optional_] = None
+    """Make `<mask>` the last of the entries; null does it where `training.objective` hides tokens."""
     add_bos: bool = False
     """Let `tokenizer(text)` put `<s>` in front, for evaluations that expect it."""

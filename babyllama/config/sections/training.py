@@ -24,7 +24,8 @@ class TrainingSection(Section):
     """How the model is trained."""
 
     objective: Text = "causal"
-    """What is learned: `causal` is the next token from those before it."""
+    """What is learned: `causal` is the next token from those before it; `masked` hidden tokens from both sides; `hybrid` rows of
+    both kinds (section `objective`)."""
     lr: Positive = 3e-4
     """Peak learning rate (with Muon: of embeddings, output layer and norms)."""
     batch_size: Width | Literal["auto"] = 32

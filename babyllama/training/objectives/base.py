@@ -21,6 +21,7 @@ from babyllama.training.network import Batch, Network, Sums
 
 if TYPE_CHECKING:
     from babyllama.config import Config
+    from babyllama.training.data.batch_plan import BatchPlan
     from babyllama.training.machine import Machine
 
 Row = Mapping[str, Any]
@@ -36,6 +37,8 @@ class Objective(ABC):
 
     parts: ClassVar[Mapping[str, str]] = {}
     """Further columns of losses.csv -> the count whose targets each is the mean over."""
+    hides_tokens: ClassVar[bool] = False
+    """Whether it hides tokens behind the tokenizer's mask token, in rows that are read in both directions."""
 
     @classmethod
     @abstractmethod
@@ -48,6 +51,9 @@ class Objective(ABC):
 
     def prepare(self, model: Any, machine: Machine) -> None:
         """Called once before training: bring what the objective itself holds (a teacher) to the device."""
+
+    def begin(self, plan: BatchPlan, total_steps: int) -> None:
+        """Called once the arithmetic of the run is known, before the first batch."""
 
     @abstractmethod
     def collator(self, *, training: bool) -> Collator:
@@ -65,7 +71,7 @@ class Objective(ABC):
         """Compile what is costly in the loss, from the next call on."""
 
     def facts(self) -> dict[str, Any]:
-        """What a reader of the run must know about the objective (teachers, shares), for run.json and the card."""
+        """What a reader of the run must know about the objective (teachers, shares), for run.json: rows of the card."""
         return {}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from babyllama.config import Config
 from babyllama.dataset.packed import IGNORED
 from babyllama.training.network import Batch, Network, Sums
-from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Objective, Row, stack
+from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Collator, Objective, Row, stack
 from babyllama.training.objectives.cross_entropy import LossOptions
 
 
@@ -74,7 +74,7 @@ class Causal(Objective):
         # A row that holds one document needs no mask: what follows it is padding, which no token sees.
         return cls(options, document_attention=config.data.document_attention and config.data.packing != "separate")
 
-    def collator(self, *, training: bool) -> CausalCollator:
+    def collator(self, *, training: bool) -> Collator:
         """The same for training and held-out text."""
         return CausalCollator(self.document_attention)
 

@@ -1,7 +1,7 @@
 """Speed and memory from raw text to packed blocks, beside the tokenizer's own speed and the usual way.
 
-    python benchmarks/corpus.py --data ../shared/data                                  small: half a minute per part
-    python benchmarks/corpus.py --data ../shared/data --megabytes 37 --memory 1000,4000 --repeats 3 --plot plot.png
+    python benchmarks/corpus.py --data data                                  small: half a minute per part
+    python benchmarks/corpus.py --data data --megabytes 37 --memory 1000,4000 --repeats 3 --plot plot.png
 
 Each measurement runs in a process of its own; the ways to be compared take turns, `--repeats` times, and the median
 counts. Peak memory is the largest resident set of the process (ru_maxrss). Rates are of UTF-8 bytes of text, 1 MB = 10^6.
@@ -164,7 +164,11 @@ def plot(results: dict[str, Any], path: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="../shared/data", help="folder with babylm/train and babylm_2023/train")
+    parser.add_argument(
+        "--data",
+        default="data",
+        help="folder with babylm/train (`babyllama fetch babylm-strict-small`), and with babylm_2023/train for its files",
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"which of {', '.join(PARTS)}")
     parser.add_argument("--megabytes", type=float, default=4, help="text for packing")
     parser.add_argument("--mix", default="18MB", help="budget of the mix")

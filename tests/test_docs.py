@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from doc_links import LINKS, prose
 
 from babyllama.cli import parse
 from babyllama.config.shipped import shipped_file
@@ -94,3 +95,18 @@ KEPT = {
 @pytest.mark.parametrize("page", KEPT)
 def test_pages_and_anchors_that_others_link_to_stay(page: str) -> None:
     assert set(KEPT[page].split()) <= anchors(ROOT / page)
+
+
+# The reference is written from docstrings, which terminals show too.
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "config-reference.md"], ids=lambda page: page.name
+)
+def test_what_a_page_names_it_links(page: Path) -> None:
+    text = page.read_text()
+    named = {name for name in LINKS if re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", prose(text))}
+    assert [name for name in named if LINKS[name] not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_folder_that_readers_do_not_have(page: Path) -> None:
+    assert [line for line in page.read_text().splitlines() if "shared/" in line or "/work/" in line] == []

@@ -35,6 +35,6 @@ class OptimizationSection(Section):
     label_smoothing: Probability = 0.0
     """Part of the target probability spread over the vocabulary."""
     z_loss: NotNegative = 0.0
-    """Weight of the squared log-normaliser (Chowdhery et al. 2022, PaLM uses 1e-4)."""
+    """Weight of the squared log-normaliser (Chowdhery et al. 2022, https://arxiv.org/abs/2204.02311; PaLM uses 1e-4)."""
     ema_decay: Annotated[Probability | None, Optional_] = None
     """Keep an exponential moving average of the weights with this decay and ship it as the final model."""

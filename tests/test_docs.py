@@ -1,5 +1,6 @@
 """README and docs: every command in them parses, every configuration and page they name exists."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -110,3 +111,32 @@ def test_what_a_page_names_it_links(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_no_folder_that_readers_do_not_have(page: Path) -> None:
     assert [line for line in page.read_text().splitlines() if "shared/" in line or "/work/" in line] == []
+
+
+def said() -> str:
+    """Every text in the package's code, what is put into it left out."""
+    found = []
+    for file in (ROOT / "babyllama").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def quoted_messages() -> list[str]:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    cells = [
+        line.split(" | ")[0] for line in page[page.index("## Configuration") :].splitlines() if line.startswith("| ")
+    ]
+    return [span for cell in cells for span in re.findall(r"`([^`]+)`", cell) if " " in span]
+
+
+def test_messages_in_troubleshooting_are_those_of_the_code() -> None:
+    texts = said()
+    for message in quoted_messages():
+        # The longest part of the quotation that holds no example of a value.
+        parts = re.split(r"\.\.\.|\b[A-Z]+\b|\b\d[\d,]*|[\w./]*\.(?:jsonl|yaml|json|csv)\b|<[^>]*>|'\w'|: ", message)
+        fixed = max((part.strip() for part in parts), key=len)
+        assert fixed.replace("\\|", "|") in texts, message

@@ -135,12 +135,19 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
 def test_an_interrupted_command_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path, repository: Path) -> None:
     root = tmp_path / "new" / "data"
     command = ["create_synthetic_data.py", "--num-tokens", "1e9", "--complexity", "simple", "--output-dir", str(root)]
-    process = subprocess.Popen([sys.executable, *command], cwd=repository, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=repository,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts its background jobs with Ctrl-C ignored, and what they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 600
     while not list(root.glob(f".tmp-{TRAIN_FOLDER}-*/synthetic.train")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(stop)
-    assert process.communicate()[1].endswith("interrupted\n")
+    assert process.communicate(timeout=600)[1].endswith("interrupted\n")
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
 

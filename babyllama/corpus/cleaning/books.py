@@ -46,10 +46,12 @@ RULERS = Rule(
     "\n",
     needs=("* *", "***", "--------"),
 )
+_PRODUCED = r"by (?:[^\n]|\n(?!\n)){0,250}?Proofread(?:ing|ers)(?:\s(?:Canada|Team|at)\b)*+"
 PRODUCERS = Rule(
     "production credits",
     "`Produced by ... Proofreading Team at ...` and `End of Project Gutenberg's ...` go",
-    r"(?:Produced|E-text prepared) by (?:[^\n]|\n(?!\n)){0,250}?Proofread(?:ing|ers)(?:\s(?:Canada|Team|at)\b)*+"
+    # Each alternative begins with a letter of its own, so that `re` looks at these letters only.
+    rf"Produced {_PRODUCED}|E-text prepared {_PRODUCED}"
     r"|End of (?:the )?Project Gutenberg(?:['’]s| EBook of)[^\n]{0,200}(?:(?<=[A-Z]\.)\n[A-Z]\w++(?=\n))?",
     " ",
     needs=("Produced by", "E-text prepared by", "Project Gutenberg"),

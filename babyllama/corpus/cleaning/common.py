@@ -26,7 +26,7 @@ INVISIBLE = Rule(
     f"[\r{_LINE_ENDS}{_DROPPED}{_SPACES}](?:(?<=\r)\n)?",
     _visible,
     across_lines=True,
-    once=True,
+    characters=True,
 )
 SPACES = Rule("repeated spaces", "several spaces become one", "  +", " ", needs=("  ",))
 LINE_ENDS = Rule("spaces at line ends", "spaces at the start or end of a line go", " (?=\n)", needs=(" \n",))

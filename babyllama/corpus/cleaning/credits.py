@@ -69,7 +69,7 @@ CREDITS = (
     Rule(
         "subtitle credits",
         _CREDITS,
-        rf"(?:(?<![\w'])(?=[A-Z])|(?<=\n)|(?<=[-.!?~♪)\]] )){_WHOSE}(?:{_WORK})(?:[,/&]? ?(?:and )?(?:{_WORK})\b)*+{_BY}{_NAME}",
+        rf"(?=[CDEIMQRSTVcerst])(?:(?<![\w'])(?=[A-Z])|(?<=\n)|(?<=[-.!?~♪)\]] )){_WHOSE}(?:{_WORK})(?:[,/&]? ?(?:and )?(?:{_WORK})\b)*+{_BY}{_NAME}",
         _without_credit,
         needs=(" by", " By", ": ", " :"),
     ),

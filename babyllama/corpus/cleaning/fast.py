@@ -7,7 +7,6 @@ is 5 to 22 times as fast on the real files (`python benchmarks/corpus.py --parts
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -25,9 +24,9 @@ class FastRules:
     """Rules, prepared."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._once = [rule for rule in rules if rule.once]
+        self._on_characters = [rule for rule in rules if rule.characters]
         self._steps: list[_TextRule | _LineRules] = []
-        repeated = (rule for rule in rules if not rule.once)
+        repeated = (rule for rule in rules if not rule.characters)
         for across_lines, group in groupby(repeated, lambda rule: rule.across_lines):
             found = tuple(group)
             self._steps += map(_TextRule, found) if across_lines else [_LineRules(found)]
@@ -35,8 +34,8 @@ class FastRules:
     def apply(self, texts: Sequence[str]) -> list[str]:
         """Each of `texts` after the rules."""
         texts = list(texts)
-        for rule in self._once:
-            texts = _together(rule, texts)
+        if self._on_characters and self._replacements("".join(texts)):
+            texts = [self._with_characters_replaced(text) for text in texts]
         texts = [text.strip() for text in texts]
         # For each text and step: the text that this step leaves as it is.
         resting: list[list[str]] = [[""] * len(self._steps) for _ in texts]
@@ -59,6 +58,27 @@ class FastRules:
                 break
         return texts
 
+    def _with_characters_replaced(self, text: str) -> str:
+        """`text` after the rules on characters: one replacement for each kind of character, since a text has few."""
+        replacements = self._replacements(text)
+        if "\r" in replacements:
+            text = text.replace("\r\n", "\r")
+        for character, new in replacements.items():
+            text = text.replace(character, new)
+        return text
+
+    def _replacements(self, text: str) -> dict[str, str]:
+        """The characters in `text` that the rules on characters replace, and by what.
+
+        They are looked for among those that are neither a line break nor printable ASCII.
+        """
+        codes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+        unusual = codes[(codes - np.uint8(32) > 94) & (codes != 10)].tobytes().decode("utf-8", "surrogatepass")
+        new = {character: character for character in set(unusual)}
+        for rule in self._on_characters:
+            new |= {character: rule.apply(now) for character, now in new.items()}
+        return {character: now for character, now in new.items() if now != character}
+
 
 class _TextRule:
     """A rule on the whole text."""
@@ -67,10 +87,17 @@ class _TextRule:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
+        # One character is looked up many times faster than several.
+        self._strings = [(max(string, key=lambda one: _rarity(ord(one))), string) for string in rule.needs]
 
     def apply(self, texts: list[str]) -> list[str]:
         """Each of `texts` after the rule."""
-        return [self._rule.apply(text) if _may_match(self._rule, text) else text for text in texts]
+        if len(texts) > 1 and not self._may_match("\n".join(texts)):
+            return texts
+        return [self._rule.apply(text) if self._may_match(text) else text for text in texts]
+
+    def _may_match(self, text: str) -> bool:
+        return not self._strings or any(one in text and string in text for one, string in self._strings)
 
 
 class _LineRules:
@@ -81,19 +108,7 @@ class _LineRules:
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
-        self._strings: dict[str, int] = {}
-        self._tables: dict[str, np.ndarray] = {}
-        """By the first character of a string of two: for each second one, in Latin-1 (`?` for all others), the rules."""
-        self._patterns: list[tuple[re.Pattern[str], int]] = []
-        for number, rule in enumerate(rules):
-            for string in rule.needs:
-                if len(string) == 2:
-                    table = self._tables.setdefault(string[0], np.zeros(256, np.uint64))
-                    table[string[1].encode("latin-1", "replace")[0]] |= np.uint64(1 << number)
-                else:
-                    self._strings[string] = self._strings.get(string, 0) | 1 << number
-            if not rule.needs:
-                self._patterns.append((rule.compiled, 1 << number))
+        self._called = _Calls(rules)
         self._called_by: dict[int, list[int]] = {}
 
     def apply(self, texts: list[str]) -> list[str]:
@@ -101,17 +116,16 @@ class _LineRules:
         if not texts:
             return texts
         together = _BETWEEN.join(texts)
-        characters = np.frombuffer(together.encode("latin-1", "replace"), np.uint8)
-        starts = np.flatnonzero(characters == ord("\n"))
-        called = self._called(together, characters, starts[:-1])
-        lines = np.flatnonzero(called)
+        characters = together.encode("latin-1", "replace")
+        starts = np.flatnonzero(np.frombuffer(characters, np.uint8) == ord("\n"))
+        lines, called = self._called.find(together, characters, starts[:-1])
         pieces: list[str] = []
         done = 0
         for start, end in zip(starts[lines].tolist(), starts[lines + 1].tolist(), strict=True):
             pieces += (together[done:start], together[start:end])
             done = end
         pieces.append(together[done:])
-        pieces[1::2] = self._at_rest(pieces[1::2], called[lines].tolist())
+        pieces[1::2] = self._at_rest(pieces[1::2], called)
         together = "".join(pieces)
         if len(texts) == 1:
             return [together]
@@ -120,42 +134,14 @@ class _LineRules:
             new = [text for alone in texts for text in self.apply([alone])]
         return new
 
-    def _called(self, text: str, characters: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """For each piece of `text`, which start at `starts`, the rules whose strings stand there, as a set of bits."""
-        places, bits = [np.empty(0, np.intp)], [np.empty(0, np.uint64)]
-        for first, table in self._tables.items():
-            found = np.flatnonzero(characters[:-1] == ord(first))
-            rules = table[characters[found + 1]]
-            places.append(found[rules > 0])
-            bits.append(rules[rules > 0])
-        for string, mask in self._strings.items():
-            # One character is looked up many times faster than several.
-            at = text.find(string) if string[0] in text else -1
-            hits = []
-            while at >= 0:
-                hits.append(at)
-                at = text.find(string, text.find("\n", at + 1))
-            if hits:
-                places.append(np.array(hits))
-                bits.append(np.full(len(hits), mask, np.uint64))
-        for pattern, mask in self._patterns:
-            hits = [match.start() for match in pattern.finditer(text)]
-            places.append(np.array(hits, np.intp))
-            bits.append(np.full(len(hits), mask, np.uint64))
-        called = np.zeros(len(starts), np.uint64)
-        np.bitwise_or.at(
-            called, np.searchsorted(starts, np.concatenate(places), side="right") - 1, np.concatenate(bits)
-        )
-        return called
-
-    def _at_rest(self, lines: list[str], called: list[int]) -> list[str]:
+    def _at_rest(self, lines: list[str], called: np.ndarray) -> list[str]:
         """`lines`, each with the rules called on it, at rest."""
         active = list(range(len(lines)))
         for _ in range(MOST_CHANGES):
             if not active:
                 break
             by_rule: list[list[int]] = [[] for _ in self._rules]
-            for number, mask in zip(active, called, strict=True):
+            for number, mask in zip(active, called.tolist(), strict=True):
                 for rule_number in self._numbers(mask):
                     by_rule[rule_number].append(number)
             changed: set[int] = set()
@@ -167,13 +153,13 @@ class _LineRules:
                         if after != before:
                             lines[number] = after
                             changed.add(number)
-            active = list(changed)
-            joined = "".join([lines[number] for number in active]) + "\n"
-            starts = np.cumsum([0, *(len(lines[number]) for number in active[:-1])])
-            characters = np.frombuffer(joined.encode("latin-1", "replace"), np.uint8)
-            masks = self._called(joined, characters, starts)
-            called = masks[masks > 0].tolist()
-            active = [number for number, mask in zip(active, masks.tolist(), strict=True) if mask] if active else []
+            if not changed:
+                break
+            numbers = list(changed)
+            joined = "".join([lines[number] for number in numbers]) + "\n"
+            starts = np.cumsum([0, *(len(lines[number]) for number in numbers[:-1])])
+            again, called = self._called.find(joined, joined.encode("latin-1", "replace"), starts)
+            active = [numbers[place] for place in again.tolist()]
         return lines
 
     def _numbers(self, mask: int) -> list[int]:
@@ -183,13 +169,102 @@ class _LineRules:
         return self._called_by[mask]
 
 
+class _Calls:
+    """Finds the lines on which the strings of rules stand.
+
+    A string is looked up by two neighbours of its characters, and all strings in one pass: of the characters' codes
+    one table makes bits for the first of two, one for the second, and where both have a bit two may stand together.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._patterns = [(rule.compiled, 1 << number) for number, rule in enumerate(rules) if not rule.needs]
+        self._beyond: dict[str, int] = {}
+        """Single characters beyond Latin-1."""
+        self._longer: list[tuple[int, bytes, int]] = []
+        """Where in a longer string the two characters stand by which it is looked up, and the rules that it calls."""
+        called: dict[tuple[int, int], int] = {}
+        for number, rule in enumerate(rules):
+            for string in rule.needs:
+                codes = string.encode("latin-1", "replace")
+                if len(string) > 1:
+                    offset = max(range(len(codes) - 1), key=lambda at: _rarity(codes[at]) + 2 * _rarity(codes[at + 1]))
+                    pair = codes[offset], codes[offset + 1]
+                    if len(codes) > 2:
+                        self._longer.append((offset, codes, 1 << number))
+                    mask = 1 << (number if len(codes) == 2 else 64 - len(self._longer))
+                    called[pair] = called.get(pair, 0) | mask
+                elif ord(string) < 256:
+                    for second in range(256):
+                        called[codes[0], second] = called.get((codes[0], second), 0) | 1 << number
+                else:
+                    self._beyond[string] = self._beyond.get(string, 0) | 1 << number
+        firsts = sorted({first for first, _ in called}, key=_rarity)
+        first_bits, second_bits = bytearray(256), bytearray(256)
+        self._rows = np.zeros(256, np.intp)
+        self._table = np.zeros((len(firsts) + 1) * 256, np.uint64)
+        for row, first in enumerate(firsts):
+            seconds = [second for second in range(256) if (first, second) in called]
+            # The more common a first character, the less it may share its bit with others.
+            bit = 1 << (7 if len(seconds) == 256 else min(row, 6))
+            first_bits[first] = bit
+            self._rows[first] = row * 256
+            for second in seconds:
+                second_bits[second] |= bit
+                self._table[row * 256 + second] = called[first, second]
+        self._first_bits, self._second_bits = bytes(first_bits), bytes(second_bits)
+
+    def find(self, text: str, codes: bytes, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The lines of `text`, which start at `starts`, on which rules are called, and which these are, as bits.
+
+        `codes` is `text` in Latin-1 with `?` for all other characters.
+        """
+        characters = np.frombuffer(codes, np.uint8)
+        first = np.frombuffer(codes.translate(self._first_bits), np.uint8)
+        second = np.frombuffer(codes.translate(self._second_bits), np.uint8)
+        places = np.flatnonzero((first[:-1] & second[1:]) != 0)
+        bits = self._table[self._rows[characters[places]] + characters[places + 1]]
+        own = np.uint64((1 << 64 - len(self._longer)) - 1)
+        if self._longer and len(bits) and bits.max() > own:
+            for number, (offset, string, mask) in enumerate(self._longer, start=1):
+                found = np.flatnonzero(bits & np.uint64(1 << 64 - number))
+                for at, code in enumerate(string, start=-offset):
+                    found = found[characters.take(places[found] + at, mode="clip") == code]
+                bits[found] |= np.uint64(mask)
+            bits &= own
+        more = [(text_place, mask) for string, mask in self._beyond.items() for text_place in _places(string, text)]
+        more += [(match.start(), mask) for pattern, mask in self._patterns for match in pattern.finditer(text)]
+        if more:
+            places = np.concatenate([places, np.array([place for place, _ in more])])
+            bits = np.concatenate([bits, np.array([mask for _, mask in more], np.uint64)])
+            order = np.argsort(places, kind="stable")
+            places, bits = places[order], bits[order]
+        if not len(places):
+            return places, bits
+        lines = np.searchsorted(starts, places, side="right") - 1
+        of_line = np.flatnonzero(np.diff(lines, prepend=-1))
+        lines, bits = lines[of_line], np.bitwise_or.reduceat(bits, of_line)
+        return lines[bits > 0], bits[bits > 0]
+
+
+def _rarity(code: int) -> int:
+    """How rare a character is in English, roughly."""
+    at = b" etaonihsrdlu\nwmygcfpbvk.,".find(code)
+    return at if at >= 0 else 26
+
+
+def _places(string: str, text: str) -> list[int]:
+    """Where `string` stands, once for each line."""
+    places = []
+    at = text.find(string)
+    while at >= 0:
+        places.append(at)
+        at = text.find(string, text.find("\n", at + 1))
+    return places
+
+
 def _together(rule: Rule, lines: list[str]) -> list[str]:
     """`rule` applied to each of `lines`, to all in one call."""
     new = rule.apply(_END_OF_LINE.join(lines) + "\n")[:-1].split(_END_OF_LINE)
     if len(new) != len(lines):  # a line that reads like what stands between
         new = [rule.apply(line + "\n")[:-1] for line in lines]
     return new
-
-
-def _may_match(rule: Rule, text: str) -> bool:
-    return not rule.needs or any(string in text for string in rule.needs)

@@ -37,8 +37,9 @@ class Rule:
     """It removes speaker labels, stage directions or annotations, which `keep_speakers` keeps."""
     across_lines: bool = False
     """It sees the whole text; other rules see one line at a time."""
-    once: bool = False
-    """It is applied once, before the others, which make no work for it."""
+    characters: bool = False
+    """It replaces single control characters or characters beyond ASCII, and `\\r\\n` as it does `\\n`, whatever stands
+    beside them. It is applied once, before the others, which make no work for it."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -57,9 +58,9 @@ def apply_rules(rules: Sequence[Rule], text: str) -> str:
     again from the first, until none does. So cleaning what is clean changes nothing. White space at the ends goes.
     """
     for rule in rules:
-        if rule.once:
+        if rule.characters:
             text = rule.apply(text)
-    repeated = [rule for rule in rules if not rule.once]
+    repeated = [rule for rule in rules if not rule.characters]
     for _ in range(MOST_CHANGES):
         before = text
         text = f"\n{text.strip()}\n"

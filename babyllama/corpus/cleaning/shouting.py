@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from babyllama.corpus.cleaning.rules import Rule
 
@@ -26,7 +26,6 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._words = set(text.split())
         self._places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         """By the lower case of a word: its forms with a capital, and the spaces before each."""
         by_word: dict[str, list[int]] = defaultdict(list)
@@ -37,14 +36,19 @@ class _Document:
             self._places[form.lower()][form] += places
         self._names: dict[str, str] = {}
 
+    @cached_property
+    def _words(self) -> set[str]:
+        """Looked up last, since to collect them takes longest."""
+        return set(self._text.split())
+
     def written(self, word: str) -> str:
         """`word`, which is in lower case, as the document writes it where it is a name."""
         if word not in self._names:
-            common = any(word + mark in self._words for mark in ("", ",", ".", "?", "!", "..."))
-            forms = {} if common else self._places.get(word, {})
+            forms = self._places.get(word, {})
             counts = {form: self._inside(form, places) for form, places in forms.items()}
             best = max(counts, key=counts.__getitem__, default=word)
-            self._names[word] = best if counts.get(best) else word
+            name = counts.get(best) and not any(word + mark in self._words for mark in ("", ",", ".", "?", "!", "..."))
+            self._names[word] = best if name else word
         return self._names[word]
 
     def _inside(self, form: str, places: list[int]) -> int:
@@ -72,8 +76,10 @@ _document = lru_cache(maxsize=2)(_Document)  # one document is asked for again a
 
 def _recased(match: re.Match[str]) -> str:
     line = match[0]
+    if not line.isupper():
+        return line
     words = [word for word in _WORD.findall(line) if len(word) > 1]
-    if len(words) < 2 or sum(map(len, words)) < 6 or not line.isupper():
+    if len(words) < 2 or sum(map(len, words)) < 6:
         return line
     document = _document(match.string)
     line = _WORD_WITH_APOSTROPHES.sub(lambda word: _named(word[0], document), line.lower())

@@ -88,6 +88,15 @@ def test_a_rule_on_lines_does_to_each_line_what_it_does_to_it_alone(name: str, s
     assert together == "".join(rule.apply(f"\n{line}\n")[:-1] for line in lines)
 
 
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.characters])
+@given(text=st.one_of(noisy, st.text(st.sampled_from("\r\n\t\x85\xa0\xad\u2028\ufeffa \x00é"))))
+def test_a_rule_on_characters_replaces_each_whatever_stands_beside_it(name: str, text: str) -> None:
+    rule = RULES[name]
+    assert rule.apply(text) == "".join(map(rule.apply, text.replace("\r\n", "\n")))
+    printable = "\n" + "".join(map(chr, range(32, 127)))
+    assert rule.apply(printable) == printable
+
+
 @pytest.mark.parametrize("name", LINE_RULES)
 def test_a_rule_leaves_the_lines_alone_that_stand_between_others(name: str) -> None:
     for line in (_BETWEEN, _END_OF_LINE):

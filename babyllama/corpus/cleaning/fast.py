@@ -62,7 +62,7 @@ class FastRules:
         """`text` after the rules on characters: one replacement for each kind of character, since a text has few."""
         replacements = self._replacements(text)
         if "\r" in replacements:
-            text = text.replace("\r\n", "\r")
+            text = text.replace("\r\n", "\n")
         for character, new in replacements.items():
             text = text.replace(character, new)
         return text

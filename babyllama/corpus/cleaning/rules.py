@@ -38,8 +38,8 @@ class Rule:
     across_lines: bool = False
     """It sees the whole text; other rules see one line at a time."""
     characters: bool = False
-    """It replaces single control characters or characters beyond ASCII, and `\\r\\n` as it does `\\n`, whatever stands
-    beside them. It is applied once, before the others, which make no work for it."""
+    """It replaces single control characters or characters beyond ASCII, whatever stands beside them, and leaves of `\\r\\n`
+    the `\\n`. It is applied once, before the others, which make no work for it."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:

@@ -12,7 +12,7 @@ is real: Muon, moving average, dropout, shifted blocks, accumulation.
 
 `runs` spoils finished worlds: every kind of file of a run, its checkpoints, its tokenizer and its packed text, two processes in
 one run, and kills while `--overwrite` replaces a run. What the next commands say and do is sorted into verdicts
-(tests/run_faults.py says what each means); there must be none that is silent, a traceback or a hang.
+(tests/runs/run_faults.py says what each means); there must be none that is silent, a traceback or a hang.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "artifacts"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "runs"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
 
 import run_faults

@@ -1,4 +1,4 @@
-"""A tiny world for the evaluation tests: a byte-level tokenizer and randomly initialised models of three families."""
+"""A tiny world for the evaluation tests: a byte-level tokenizer and randomly initialised models of every family."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from babyllama.architectures import build_config, families
+from babyllama.config import ModelSection
 
 TEXT = [
     "The cat that the dogs chased is sleeping on the mat.",
@@ -41,54 +44,24 @@ def make_tokenizer(*, bos: str | None = "<s>", eos: str | None = "</s>", adds_ma
     )
 
 
-def make_model(family: str, *, vocab_size: int = 330, context: int = 64, seed: int = 0) -> Any:
-    """A model of two layers with weights wide enough apart that its probabilities are not all alike."""
-    import torch
-    from transformers import (
-        BertConfig,
-        BertForMaskedLM,
-        GPT2Config,
-        GPT2LMHeadModel,
-        GPTJConfig,
-        GPTJForCausalLM,
-        LlamaConfig,
-        LlamaForCausalLM,
-    )
+FAMILY_NAMES = [known.name for known in families() if not known.probed]
+"""Every family that has a file of its own."""
 
+
+def make_model(family: str, *, vocab_size: int = 330, context: int = 64, seed: int = 0) -> Any:
+    """A model of two layers with weights wide enough apart that its probabilities are not all alike; "Bert" is masked."""
+    import torch
+    from transformers import AutoModelForCausalLM, BertConfig, BertForMaskedLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "n_layer": 2, "n_head": 4, "max_position_embeddings": context}
     torch.manual_seed(seed)
-    common: dict[str, Any] = {"vocab_size": vocab_size, "initializer_range": 0.25}
-    if family == "Llama":
-        model: Any = LlamaForCausalLM(
-            LlamaConfig(
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=context,
-                bos_token_id=1,
-                eos_token_id=2,
-                pad_token_id=0,
-                **common,
-            )
-        )
-    elif family == "GPT2":
-        sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": context}
-        model = GPT2LMHeadModel(GPT2Config(bos_token_id=1, eos_token_id=2, **sizes, **common))
-    elif family == "GPTJ":
-        sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 8, "n_positions": context}
-        model = GPTJForCausalLM(GPTJConfig(bos_token_id=1, eos_token_id=2, **sizes, **common))
-    else:
-        model = BertForMaskedLM(
-            BertConfig(
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=context,
-                **common,
-            )
-        )
-    return model.eval()
+    if family == "Bert":
+        sizes["num_hidden_layers"], sizes["num_attention_heads"] = sizes.pop("n_layer"), sizes.pop("n_head")
+        return BertForMaskedLM(BertConfig(vocab_size=vocab_size, initializer_range=0.25, **sizes)).eval()
+    section = ModelSection(type=family, name="tiny", **sizes)
+    config: Any = build_config(section, vocab_size=vocab_size, seq_length=context)
+    config.initializer_range = 0.25
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
 
 
 def save_model(folder: Path, family: str = "Llama", tokenizer: Any = None, **options: Any) -> Path:

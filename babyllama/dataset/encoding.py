@@ -19,11 +19,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from babyllama.dataset.layout import POSITION
-from babyllama.dataset.pieces import PieceEncoder, Stretch
+from babyllama.dataset.pieces import MOST_PIECES, PieceEncoder, Stretch
 from babyllama.tokenizer import SpecialIds
 from babyllama.tokenizer.cutting import PreTokenizerKind, cut_text
 
-_BATCH = 1_000_000
+BATCH = 1_000_000
 """Characters encoded in one go, which bounds memory."""
 
 
@@ -47,14 +47,21 @@ class Encoder(Protocol):
     def encode(self, parts: list[Stretch]) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-def encode_documents(documents: Iterable[str], tokenizer: Tokenizer, special: SpecialIds) -> Iterator[TokenBatch]:
-    """`<s> document </s>` for every document that is not empty, in order, in batches of bounded size."""
+def encode_documents(
+    documents: Iterable[str],
+    tokenizer: Tokenizer,
+    special: SpecialIds,
+    *,
+    batch: int = BATCH,
+    most_pieces: int = MOST_PIECES,
+) -> Iterator[TokenBatch]:
+    """`<s> document </s>` for every document that is not empty, in order, in batches of about `batch` characters."""
     encoder: Encoder
     if PieceEncoder.serves(tokenizer):
-        encoder = PieceEncoder(tokenizer, special)
+        encoder = PieceEncoder(tokenizer, special, most_pieces)
     else:
         encoder = OffsetEncoder(tokenizer, special)
-    for parts in _batches(documents, PreTokenizerKind.of(tokenizer)):
+    for parts in _batches(documents, PreTokenizerKind.of(tokenizer), batch):
         ids, words = encoder.encode(parts)
         # Text never yields a special id (special-token strings are ordinary text to the tokenizer), except where one token
         # serves for both ends; then every second one is a start.
@@ -68,19 +75,19 @@ def _document_starts(ids: np.ndarray, parts: list[Stretch], special: SpecialIds)
     return found[0 if parts[0].first else 1 :: 2]
 
 
-def _batches(documents: Iterable[str], kind: PreTokenizerKind) -> Iterator[list[Stretch]]:
+def _batches(documents: Iterable[str], kind: PreTokenizerKind, most: int) -> Iterator[list[Stretch]]:
     parts: list[Stretch] = []
     size = 0
     for document in documents:
         if not document:
             continue
         done = 0
-        for stretch in cut_text(document, _BATCH, kind):
+        for stretch in cut_text(document, most, kind):
             first = done == 0
             done += len(stretch)
             parts.append(Stretch(stretch, first, last=done == len(document)))
             size += len(stretch)
-            if size >= _BATCH:
+            if size >= most:
                 yield parts
                 parts, size = [], 0
     if parts:

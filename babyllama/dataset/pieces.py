@@ -21,12 +21,12 @@ from babyllama.dataset.layout import POSITION, runs
 from babyllama.tokenizer import SpecialIds
 from babyllama.tokenizer.cutting import PreTokenizerKind
 
-_WINDOW = 1_000_000
+WINDOW = 1_000_000
 """Characters the pattern sees at a time. A piece without any cut that is longer (a megabyte of letters) is cut here."""
-_MARGIN = 8
+MARGIN = 8
 """The pattern looks at most this far beyond a piece, so pieces that end earlier do not depend on what follows."""
 _PAGE = 256
-_MOST_PIECES, _MOST_CHARACTERS = 400_000, 16_000_000
+MOST_PIECES, _MOST_CHARACTERS = 400_000, 16_000_000
 """When the look-up table exceeds either it starts anew, which bounds memory on text that hardly repeats itself."""
 
 
@@ -42,9 +42,9 @@ class Stretch:
 class PieceEncoder:
     """Encodes parts of documents with a plain byte-level tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer, special: SpecialIds) -> None:
+    def __init__(self, tokenizer: Tokenizer, special: SpecialIds, most_pieces: int = MOST_PIECES) -> None:
         self._tokenizer = tokenizer
-        self._table = _PieceTable(tokenizer, special)
+        self._table = _PieceTable(tokenizer, special, most_pieces)
         self._pattern = PiecePattern(tokenizer)
         self._after_space = True
 
@@ -87,9 +87,9 @@ class _PieceTable(dict[str | int, int]):
 
     BOS, EOS = 0, 1
 
-    def __init__(self, tokenizer: Tokenizer, special: SpecialIds) -> None:
+    def __init__(self, tokenizer: Tokenizer, special: SpecialIds, most: int) -> None:
         super().__init__()
-        self._tokenizer, self._special = tokenizer, special
+        self._tokenizer, self._special, self._most = tokenizer, special, most
         self._new: list[str] = []
         self._start()
 
@@ -136,15 +136,15 @@ class _PieceTable(dict[str | int, int]):
 
     def forget_if_large(self) -> None:
         """Start anew when the table has outgrown its bounds."""
-        if len(self) > _MOST_PIECES or self._characters > _MOST_CHARACTERS:
+        if len(self) > self._most or self._characters > _MOST_CHARACTERS:
             self._start()
 
 
 class PiecePattern:
     """The GPT-2 pattern over the classes of characters that the tokenizer itself has."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._pre_tokenizer = tokenizer.pre_tokenizer
+    def __init__(self, tokenizer: Tokenizer, window: int = WINDOW) -> None:
+        self._pre_tokenizer, self._window = tokenizer.pre_tokenizer, window
         self._classes: dict[str, list[str]] = {"letter": [], "number": [], "space": [], "other": []}
         self._pages: set[int] = set()
         self._learn({0})
@@ -155,14 +155,14 @@ class PiecePattern:
             unseen = {ord(character) // _PAGE for character in self._unseen.findall(text)}
             if unseen:
                 self._learn(unseen)
-        if len(text) <= _WINDOW:
+        if len(text) <= self._window:
             return self._pattern.findall(text)
         pieces: list[str] = []
         start = 0
-        while len(text) - start > _WINDOW:
-            window = self._pattern.findall(text, start, start + _WINDOW)
+        while len(text) - start > self._window:
+            window = self._pattern.findall(text, start, start + self._window)
             length = sum(map(len, window))
-            while len(window) > 1 and length > _WINDOW - _MARGIN:
+            while len(window) > 1 and length > self._window - MARGIN:
                 length -= len(window.pop())
             pieces += window
             start += length

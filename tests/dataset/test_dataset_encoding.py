@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from babyllama.config.sections import TokenizerSection
-from babyllama.dataset import encoding as encoding_module
-from babyllama.dataset import pieces as pieces_module
 from babyllama.dataset.encoding import OffsetEncoder, Stretch, TokenBatch, encode_documents
-from babyllama.dataset.pieces import PieceEncoder, PiecePattern
+from babyllama.dataset.pieces import MARGIN, PieceEncoder, PiecePattern
 from babyllama.tokenizer import SpecialIds, train_tokenizer
 
 pytestmark = pytest.mark.unit
 
-MARKS = SpecialIds(bos=1, eos=2, pad=0)
+SPECIAL = SpecialIds(bos=1, eos=2, pad=0)
 TEXT = "the cat isn't here; they've 12 dogs & we'll see naïve cafés\n\n  don't 'stop' ... \t ok 中文 中文"
 WORLD = train_tokenizer([TEXT] * 3, TokenizerSection(vocab_size=340))
 TRICKY = st.text(
@@ -47,8 +45,8 @@ def metaspace() -> Tokenizer:
     return tokenizer
 
 
-def joined(documents: list[str], tokenizer: Tokenizer) -> TokenBatch:
-    batches = list(encode_documents(documents, tokenizer, MARKS))
+def joined(documents: list[str], tokenizer: Tokenizer, **limits: int) -> TokenBatch:
+    batches = list(encode_documents(documents, tokenizer, SPECIAL, **limits))
     base = np.cumsum([0, *(len(batch.ids) for batch in batches)])
     return TokenBatch(
         np.concatenate([batch.ids for batch in batches]),
@@ -77,8 +75,8 @@ def test_look_up_gives_the_tokens_of_the_tokenizer(documents: list[str]) -> None
 @settings(max_examples=100)
 def test_both_encoders_count_the_same_words(documents: list[str]) -> None:
     parts = [Stretch(document, True, True) for document in documents if document] or [Stretch("x", True, True)]
-    ids, words = PieceEncoder(WORLD, MARKS).encode(parts)
-    other_ids, other_words = OffsetEncoder(WORLD, MARKS).encode(parts)
+    ids, words = PieceEncoder(WORLD, SPECIAL).encode(parts)
+    other_ids, other_words = OffsetEncoder(WORLD, SPECIAL).encode(parts)
     assert ids.tolist() == other_ids.tolist()
     assert words.sum() == other_words.sum() == sum(len(part.text.split()) for part in parts)
 
@@ -86,7 +84,7 @@ def test_both_encoders_count_the_same_words(documents: list[str]) -> None:
 def test_both_encoders_put_words_at_the_same_tokens() -> None:
     parts = [Stretch(TEXT, True, True)]
     for first, second in zip(
-        PieceEncoder(WORLD, MARKS).encode(parts), OffsetEncoder(WORLD, MARKS).encode(parts), strict=True
+        PieceEncoder(WORLD, SPECIAL).encode(parts), OffsetEncoder(WORLD, SPECIAL).encode(parts), strict=True
     ):
         assert first.tolist() == second.tolist()
 
@@ -118,15 +116,13 @@ def test_all_of_our_own_types_are_encoded_as_they_encode(keys: dict) -> None:
     assert batch.words.sum() == sum(len(document.split()) for document in documents)
 
 
-def test_small_batches_and_windows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_and_tables_change_nothing() -> None:
     documents = [TEXT * 3, "a " * 40, "b" * 100, "", "  \n ", TEXT]
     whole = joined(documents, WORLD)
-    monkeypatch.setattr(encoding_module, "_BATCH", 20)
-    monkeypatch.setattr(pieces_module, "_MOST_PIECES", 10)
-    batches = list(encode_documents(documents, WORLD, MARKS))
+    batches = list(encode_documents(documents, WORLD, SPECIAL, batch=20, most_pieces=10))
     assert len(batches) > 10
     assert any(batch.open for batch in batches)
-    small = joined(documents, WORLD)
+    small = joined(documents, WORLD, batch=20, most_pieces=10)
     for name in ("ids", "words", "starts"):
         assert getattr(small, name).tolist() == getattr(whole, name).tolist()
 
@@ -139,13 +135,11 @@ def test_the_pattern_cuts_as_the_tokenizer_does_in_any_window(text: str, window:
     assert "".join(pattern.cut(text)) == text
     lengths = [stop - start for _, (start, stop) in WORLD.pre_tokenizer.pre_tokenize_str(text)]
     assert [len(piece) for piece in pattern.cut(text)] == lengths
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces_module, "_WINDOW", window)
-        cut = pattern.cut(text)
-        assert "".join(cut) == text
-        # A run without any cut that is longer than the window is cut there, and nowhere else.
-        if max(lengths, default=0) <= window - pieces_module._MARGIN:
-            assert [len(piece) for piece in cut] == lengths
+    cut = PiecePattern(WORLD, window).cut(text)
+    assert "".join(cut) == text
+    # A run without any cut that is longer than the window is cut there, and nowhere else.
+    if max(lengths, default=0) <= window - MARGIN:
+        assert [len(piece) for piece in cut] == lengths
 
 
 def test_every_code_point_is_classed_as_the_tokenizer_classes_it() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import TEXT, load, save_model, save_run, write_pairs
+from evaluation_world import FAMILY_NAMES, TEXT, load, save_model, save_run, write_pairs
 
 import babyllama.evaluation.evaluator as evaluator_module
 from babyllama.errors import EvaluationError
@@ -21,7 +21,7 @@ from babyllama.evaluation.suite import BenchmarkSuite
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_samples_are_seeded(tmp_path: Path, family: str) -> None:
     import torch
 

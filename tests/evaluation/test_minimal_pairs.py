@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import PAIRS, load, save_model, write_pairs
+from evaluation_world import FAMILY_NAMES, PAIRS, load, save_model, write_pairs
 
 from babyllama.artifacts import Manifest
 from babyllama.cli import main
@@ -184,7 +184,7 @@ def test_csv_and_predictions() -> None:
     assert list(found.predictions())[3]["correct"] is False
 
 
-@pytest.mark.parametrize("family", ["Llama", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_bf16_with_near_ties_again_decides_as_fp32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
@@ -197,7 +197,10 @@ def test_bf16_with_near_ties_again_decides_as_fp32(
     assert exact.scoring["dtype"] == "fp32"
     monkeypatch.setattr(pair_scoring, "has_fast_bf16", lambda device: True)
     monkeypatch.setattr(pair_scoring, "RESCORE_SAMPLE", 10)
-    monkeypatch.setattr(pair_scoring, "RESCORE_FACTOR", 20.0)  # so that some of these few pairs lie near a tie
+    error = score_minimal_pairs(loaded, folder).scoring["bf16_largest_error_estimate"]
+    # Half of these few pairs shall lie near a tie.
+    half = float(np.median(np.abs(exact.scores.good - exact.scores.bad)))
+    monkeypatch.setattr(pair_scoring, "RESCORE_FACTOR", half / error)
     fast = score_minimal_pairs(loaded, folder)
     assert 0 < fast.scoring["rescored_share"] < 1
     assert list(fast.scores.correct) == list(exact.scores.correct)

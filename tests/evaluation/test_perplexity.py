@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import TEXT, load, make_tokenizer, save_model, save_run
+from evaluation_world import FAMILY_NAMES, TEXT, load, make_tokenizer, save_model, save_run
 
 from babyllama.artifacts import fingerprint_files
 from babyllama.errors import DataError, EvaluationError
@@ -35,7 +35,7 @@ def plain_nll(loaded: Any, text: str) -> tuple[float, int]:
     return float(loss), ids.shape[1] - 1
 
 
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_exact_totals(tmp_path: Path, family: str) -> None:
     loaded = load(save_model(tmp_path, family))
     found = perplexity(loaded, iter(DOCUMENTS))

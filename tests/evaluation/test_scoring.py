@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import PAIRS, TEXT, load, make_tokenizer, save_model
+from evaluation_world import FAMILY_NAMES, PAIRS, TEXT, load, make_tokenizer, save_model
 
 from babyllama.evaluation.scoring.causal import CausalScorer
 from babyllama.evaluation.scoring.sequences import Encoded, encode_plain, windows
 from babyllama.evaluation.scoring.trees import batches, pack_single, pack_trees
-
-FAMILIES = ["Llama", "GPT2", "GPTJ"]
 
 
 def plain_log_probs(model: Any, ids: tuple[int, ...]) -> np.ndarray:
@@ -34,7 +32,7 @@ def sentences() -> list[Encoded]:
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_scores_equal_the_plain_way(tmp_path: Any, family: str) -> None:
     loaded = load(save_model(tmp_path, family))
     scorer = CausalScorer(loaded, row_tokens=40, batch_tokens=160)
@@ -46,7 +44,7 @@ def test_scores_equal_the_plain_way(tmp_path: Any, family: str) -> None:
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize(("trees", "head"), [(False, False), (False, True), (True, False)])
 def test_slower_ways_agree(tmp_path: Any, family: str, trees: bool, head: bool) -> None:
     loaded = load(save_model(tmp_path, family))
@@ -135,7 +133,7 @@ def test_some_targets_only(tmp_path: Any) -> None:
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_sequences_longer_than_the_context(tmp_path: Any, family: str) -> None:
     """Windows move on by half the context; each target is scored once, after at least half a context."""
     context = 16
@@ -240,7 +238,7 @@ def test_masked_head_is_applied_to_the_masked_positions_only(tmp_path: Any) -> N
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize("broken_padding", [False, True])
 def test_a_broken_sentence_spoils_no_other(tmp_path: Any, family: str, broken_padding: bool) -> None:
     """One token whose embedding is NaN, or the padding's: sentences without it keep their scores."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import PAIRS, load, make_tokenizer, save_model, write_pairs
+from evaluation_world import FAMILY_NAMES, PAIRS, load, make_tokenizer, save_model, write_pairs
 
 pytest.importorskip("lm_eval", reason="the extra `parity` (lm-eval, minicons) is not installed")
 
@@ -55,7 +55,7 @@ def run_blimp_tasks(folder: Path, pairs: Path, tmp_path: Path) -> dict[str, Any]
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_blimp_scores_and_decisions(tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     model = save_model(tmp_path / "model", family)

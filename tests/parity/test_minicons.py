@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_world import PAIRS, TEXT, load, make_tokenizer, save_model, write_pairs
+from evaluation_world import FAMILY_NAMES, PAIRS, TEXT, load, make_tokenizer, save_model, write_pairs
 
 pytest.importorskip("minicons", reason="the extra `parity` (lm-eval, minicons) is not installed")
 
@@ -23,7 +23,7 @@ def scorer(folder: Path, kind: str = "IncrementalLMScorer") -> Any:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("family", ["Llama", "GPT2", "GPTJ"])
+@pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize("adds_marks", [False, True])
 def test_minimal_pair_scores(tmp_path: Path, family: str, adds_marks: bool) -> None:
     model = save_model(tmp_path / "model", family, make_tokenizer(adds_marks=adds_marks))

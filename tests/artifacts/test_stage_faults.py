@@ -22,7 +22,7 @@ def test_a_full_disk_leaves_no_dataset(tmp_path: Path) -> None:
     Dataset(tmp_path).prepare()
     program = (
         "import resource, signal, sys\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}\n"
         "from pathlib import Path\nfrom stage_faults import NEW, Dataset\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"

@@ -171,7 +171,7 @@ def kill_stage(name: str, folder: Path, *, kills: int, seed: int) -> list[Kill]:
         return " and ".join(sorted(found))
 
     program = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}\n"
         "from pathlib import Path\nfrom stage_faults import NEW, STAGES\n"
         f"stage = STAGES[{name!r}](Path({str(folder)!r}))\n"
         "print('working', flush=True)\nstage.build(NEW)"

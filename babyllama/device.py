@@ -66,7 +66,10 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 
 def choose_precision(training: TrainingSection, device: torch.device) -> Precision:
-    """The number format for `training` on `device`; a format the hardware lacks becomes the nearest one, with a warning."""
+    """The number format for `training` on `device`; a format the hardware lacks becomes the nearest one.
+
+    That is said in the note, and for bf16 as a warning: fp16 in a configuration is meant for CUDA.
+    """
     asked = training.precision
     if asked == "auto":
         asked = "fp16" if training.fp16 else "bf16" if training.bf16 else "auto"
@@ -81,9 +84,10 @@ def choose_precision(training: TrainingSection, device: torch.device) -> Precisi
         return Precision(asked, "as configured")
     if asked == "bf16" and device.type == "cuda":
         return Precision("fp16", "nearest to bf16", "bf16 needs an Ampere or newer GPU: training in fp16 instead")
-    instead = "bf16" if fast_bf16 else "fp32"
-    why = "fp16 training needs CUDA" if asked == "fp16" else f"this {device.type.upper()} only emulates bf16, slowly"
-    return Precision(instead, f"nearest to {asked}", f"{asked} was asked for, but {why}: training in {instead} instead")
+    if asked == "fp16":
+        return Precision("bf16" if fast_bf16 else "fp32", "nearest to fp16, which needs CUDA")
+    why = f"this {device.type.upper()} only emulates bf16, slowly"
+    return Precision("fp32", "nearest to bf16", f"bf16 was asked for, but {why}: training in fp32 instead")
 
 
 def available_cores(cpu_max: str | os.PathLike[str] = "/sys/fs/cgroup/cpu.max") -> int:

@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
         ({"precision": "fp32"}, "fp32", "fp32", False),
         ({"bf16": True}, "bf16", "fp32", None),
         ({"precision": "bf16"}, "bf16", "fp32", None),
-        ({"fp16": True}, "bf16", "fp32", True),
-        ({"precision": "fp16"}, "bf16", "fp32", True),
+        ({"fp16": True}, "bf16", "fp32", False),
+        ({"precision": "fp16"}, "bf16", "fp32", False),
     ],
 )
 def test_precision_on_a_cpu(

@@ -36,7 +36,9 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            best = nearest(unknown.group(1).split("=")[0], flags)
+            name = unknown.group(1).split("=")[0]
+            key = override_for(name) if self.get_default("takes_overrides") else None
+            best = key or nearest(name, flags)
             message += f" (did you mean {best}?)" if best else ""
         self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
 
@@ -49,6 +51,17 @@ class Parser(argparse.ArgumentParser):
         args = self.parse_args([_with_dashes(argument) for argument in rest])
         args.overrides = overrides
         return args
+
+
+def override_for(name: str) -> str | None:
+    """The override that `--warmup-steps`, `weight_decay` or another trainer's `num_layers` stands for, if it is one."""
+    from babyllama.config.reference import section_keys
+    from babyllama.config.synonyms import synonym
+
+    plain = name.strip("-").replace("-", "_")
+    keys = [key for key in section_keys() if key.count(".") == 1 and key.endswith(f".{plain}")]
+    key = keys[0] if len(keys) == 1 else synonym(plain)
+    return f"{key}=VALUE" if key else None
 
 
 def _with_dashes(argument: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama import console
+from babyllama.artifacts import write_json
 from babyllama.cli.arguments import seed
 from babyllama.config.tables import PROTOCOLS, TASKS
 from babyllama.console import json_text
@@ -73,7 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("original", "within_word_l2r"),
         help="masked models: mask each token alone, or with the rest of its word (default: original)",
     )
-    parser.add_argument("--pairs-per-paradigm", type=int, metavar="N", help="score a seeded subset of each paradigm")
+    parser.add_argument(
+        "--pairs-per-paradigm", "--limit", type=int, metavar="N", help="score a seeded subset of each paradigm"
+    )
     parser.add_argument("--paradigms", action="store_true", help="a line for every paradigm, not only for every term")
     parser.add_argument("--seed", type=seed, help="draws subsets, ties and samples (default: 42)")
     parser.add_argument(
@@ -85,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="draw the comparison there (default: plots/ of the run the first model belongs to)",
     )
+    parser.add_argument("--output-path", metavar="FILE", help="write the results as JSON there, too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
     add_model_arguments(parser)
 
@@ -157,8 +161,10 @@ def _run(args: argparse.Namespace) -> int:
         {"model": model, "results": {result.key: result.numbers for result in results}}
         for model, results in zip(models, found, strict=True)
     ]
+    value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
+    if args.output_path:
+        write_json(args.output_path, value)
     if args.json:
-        value: Any = reports[0] if len(reports) == 1 else {"models": reports, "comparison": comparison}
         print(json_text(value, indent=2))
     elif comparison:
         from babyllama.evaluation.results import compared_parts

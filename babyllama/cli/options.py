@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 
+from babyllama.cli.arguments import override_for
 from babyllama.config import Config
 from babyllama.errors import ConfigError
 from babyllama.settings import Flag, load_config
@@ -13,8 +15,12 @@ from babyllama.settings import Flag, load_config
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """`--config C` and `section.key=value` overrides."""
     parser.add_argument(
-        "--config", metavar="YAML", help="the configuration: a file, or the name of a shipped one such as llama-10M"
+        "-c",
+        "--config",
+        metavar="YAML",
+        help="the configuration: a file, or the name of a shipped one such as llama-10M",
     )
+    parser.add_argument("configuration", nargs="?", metavar="YAML", help="the same without --config")
     parser.set_defaults(takes_overrides=True)
     parser.epilog = (
         "Any key of the configuration can be set on the command line as section.key=value, for example\n"
@@ -25,6 +31,14 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
     """The checked configuration that `--config`, the overrides and `flags` make."""
-    if not args.config:
+    stray = getattr(args, "configuration", None)
+    if stray and "=" in stray and not Path(stray).exists():
+        best = override_for(stray.partition("=")[0])
+        hint = f" Did you mean {best.replace('VALUE', stray.partition('=')[2])}?" if best else ""
+        raise ConfigError(f"{stray}: write section.key=value.{hint}")
+    named = [name for name in (args.config, stray) if name]
+    if len(named) > 1:
+        raise ConfigError(f"two configurations are given, {named[0]} and {named[1]}; keep one.")
+    if not named:
         raise ConfigError("no configuration given; name one with --config, for example --config llama-10M.")
-    return load_config(args.config, args.overrides, flags, args.plugin)
+    return load_config(named[0], args.overrides, flags, args.plugin)

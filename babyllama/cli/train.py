@@ -15,6 +15,8 @@ from babyllama.cli.options import add_config_arguments, config_from
 
 FLAGS = {
     "lr": "training.lr",
+    "max-steps": "training.max_steps",
+    "output-dir": "logging.output_dir",
     "batch-size": "training.batch_size",
     "num-epochs": "training.num_epochs",
     "model-name": "model.name",
@@ -23,6 +25,9 @@ FLAGS = {
     "dataloader-num-workers": "training.dataloader_num_workers",
 }
 """Flags with a value -> the key each one sets."""
+
+ALSO = {"lr": ("learning-rate",), "output-dir": ("output-path",), "num-epochs": ("epochs",)}
+"""Other names of flags that people type."""
 
 SWITCHES = {
     "fp16": "training.fp16",
@@ -37,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The configuration, shorthands for common keys, and what to do with an existing run."""
     add_config_arguments(parser)
     for flag, key in FLAGS.items():
-        parser.add_argument(f"--{flag}", metavar="VALUE", help=f"sets {key}")
+        also = [f"--{name}" for name in ALSO.get(flag, ())]
+        parser.add_argument(f"--{flag}", *also, metavar="DIR" if flag == "output-dir" else "VALUE", help=f"sets {key}")
     for flag, key in SWITCHES.items():
         parser.add_argument(f"--{flag}", action=argparse.BooleanOptionalAction, help=f"sets {key}")
     parser.add_argument(
@@ -84,9 +90,4 @@ def _flags(args: argparse.Namespace) -> list[tuple[str, str, object]]:
         value = getattr(args, flag.replace("-", "_"))
         if value is not None:
             found.append((f"--{flag}", key, value))
-            # The newer spelling of precision in the file must not contradict the flag.
-            if flag in ("fp16", "bf16") and value:
-                found.append((f"--{flag}", "training.precision", "auto"))
-                other = "bf16" if flag == "fp16" else "fp16"
-                found.append((f"--{flag}", f"training.{other}", False))
     return found

@@ -8,6 +8,12 @@ from typing import Any
 from babyllama.config.problems import KeyPath, Place, Problem
 from babyllama.config.scalars import Scalar
 
+ONE_SETTING = (
+    (("training", "precision"), ("training", "fp16"), ("training", "bf16")),
+    (("training", "effective_batch_size"), ("training", "gradient_accumulation_steps")),
+)
+"""Keys of which one says what the others of its row say, or makes them follow: only the one given last counts."""
+
 
 @dataclass
 class RawConfig:
@@ -18,8 +24,21 @@ class RawConfig:
     """Of keys and list items."""
     problems: list[Problem] = field(default_factory=list)
 
+    def lay_over(self, other: RawConfig) -> None:
+        """Merge `other`, which takes precedence: other spellings of what it says go, instead of contradicting it."""
+        for row in ONE_SETTING:
+            if any(_says_something(other.value_at(key)) for key in row):
+                for key in row:
+                    self._drop(key)
+        self.merge(other)
+
+    def _drop(self, key: KeyPath) -> None:
+        section = self.value_at(key[:-1])
+        if isinstance(section, dict) and section.pop(key[-1], None) is not None:
+            self.places.pop(key, None)
+
     def merge(self, other: RawConfig) -> None:
-        """Lay `other` over this one: sections are merged key by key, everything else is replaced."""
+        """Put `other` beside what is here: sections are merged key by key, everything else is replaced."""
         for key in _merge(self.values, other.values, ()):
             below = [place for name, place in other.places.items() if name[: len(key)] == key]
             self.places = {name: place for name, place in self.places.items() if name[: len(key)] != key}
@@ -46,6 +65,11 @@ class RawConfig:
             except (KeyError, IndexError, TypeError):
                 return None
         return value
+
+
+def _says_something(value: Any) -> bool:
+    """False and null leave a setting to its other spellings."""
+    return (value.value if isinstance(value, Scalar) else value) not in (None, False)
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any], key: KeyPath) -> list[KeyPath]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.reader import ReaderError
 
 from babyllama.config.problems import KeyPath, Place, Problem
 from babyllama.config.raw import RawConfig
 from babyllama.config.scalars import MERGE, NULL, RESOLVERS, TEXT, Scalar, scalar_value
 from babyllama.config.shipped import locate, shipped_file, shipped_names
 from babyllama.config.types import expand_path
+from babyllama.config.yaml_errors import described
 from babyllama.errors import ConfigError
 from babyllama.registry import nearest
 
@@ -69,7 +69,7 @@ def read_yaml(path: str | Path) -> RawConfig:
         following = _extended(files[-1], place)
     whole = files.pop()
     while files:
-        whole.merge(files.pop())
+        whole.lay_over(files.pop())
     return whole
 
 
@@ -129,7 +129,7 @@ def parse(text: str, path: Path) -> RawConfig:
     try:
         root = compose(text)
     except yaml.YAMLError as error:
-        line, what = _described(error, text)
+        line, what = described(error, text)
         raise ConfigError(f"{path}:{line}: not valid YAML: {what}") from error
     if root is None:
         raise ConfigError(
@@ -149,18 +149,6 @@ def compose(text: str) -> yaml.Node | None:
     finally:
         if loader is not None:
             loader.dispose()  # type: ignore[no-untyped-call]
-
-
-def _described(error: yaml.YAMLError, text: str) -> tuple[int, str]:
-    """(line, what is wrong) of a syntax error."""
-    if isinstance(error, ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        return line, f"the control character U+{ord(text[error.position]):04X} cannot stand in YAML; remove it"
-    mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if "'\\t'" in what:
-        what += " (indent with spaces)"
-    return (mark.line + 1 if mark else 1), what
 
 
 class Reader:

@@ -16,6 +16,7 @@ from babyllama.config.raw import RawConfig
 from babyllama.config.reference import section_keys
 from babyllama.config.scalars import Scalar, typed
 from babyllama.config.sections import Config
+from babyllama.config.synonyms import synonym
 from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.errors import ConfigError
@@ -37,10 +38,14 @@ def load_config(
     Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
     """
     raw = read_yaml(path)
-    for override in overrides:
-        raw.merge(read_override(override))
-    for flag, key, value in flags:
-        raw.merge(single_value(tuple(key.split(".")), value, f"{flag} {value}"))
+    for layer in (
+        [read_override(override) for override in overrides],
+        [single_value(tuple(key.split(".")), value, f"{flag} {value}") for flag, key, value in flags],
+    ):
+        given = RawConfig()
+        for one in layer:
+            given.merge(one)
+        raw.lay_over(given)
     named = raw.values.setdefault("plugins", [])
     if isinstance(named, list):
         named.extend(name for name in plugins if name not in typed(named, list[str]))
@@ -180,6 +185,9 @@ def _unknown_key(key: KeyPath) -> str:
     for part in parents:
         if not isinstance(part, int):
             section = section_of(section.model_fields[part].annotation)
+    meant = synonym(str(last))
+    if meant:
+        return f"unknown key; did you mean {meant}?"
     best = nearest(str(last), section.model_fields)
     if best:
         return f"unknown key; did you mean {dotted((*parents, best))}?"

@@ -313,15 +313,27 @@ def raced(world: Path, truth: Truth, copy: Path, delay: float) -> str:
         shutil.rmtree(copy)
 
 
+AGAIN = ("train", "--config", "c.yaml", "training.lr=5e-3")
+"""The configuration that replaces the run."""
+
+
+def seconds_to_replace(world: Path, copy: Path) -> float:
+    """How long `train --overwrite` takes when nothing stops it."""
+    shutil.copytree(world, copy, symlinks=True)
+    began = time.monotonic()
+    run(copy, *AGAIN, "--overwrite")
+    shutil.rmtree(copy)
+    return time.monotonic() - began
+
+
 def replaced(world: Path, truth: Truth, copy: Path, share: float, duration: float) -> str:
     """`train --overwrite` with another rate, killed after `share` of the time that it takes."""
     shutil.copytree(world, copy, symlinks=True)
     paths = RunPaths(copy / "models" / "tiny")
-    again = ("train", "--config", "c.yaml", "training.lr=5e-3")
-    child = start(copy, *again, "--overwrite")
+    child = start(copy, *AGAIN, "--overwrite")
     time.sleep(share * duration)
     os.killpg(child, signal.SIGKILL) if os.waitpid(child, os.WNOHANG) == (0, 0) else None
-    next_end = run(copy, *again, "--resume_from_checkpoint")
+    next_end = run(copy, *AGAIN, "--resume_from_checkpoint")
     try:
         if next_end.fault:
             return next_end.fault

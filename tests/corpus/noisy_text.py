@@ -111,6 +111,8 @@ MARKS = [
     "10_20",
     "End of Project Gutenberg's ",
     "00:01.000 --> 00:04.000 align:start",
+    "\n7\n00:01.000 - 00:04.000\n",
+    "00:75.000 -> 00:99.000",
     "Captioned by Grant Brown ",
     "(I think)",
     "(LAUGHS)",

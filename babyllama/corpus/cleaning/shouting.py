@@ -103,7 +103,7 @@ SHOUTING = Rule(
     "shouting",
     "a line in capitals (two words or more) gets sentence case; a name keeps its capital where the same document writes it "
     "with one elsewhere",
-    r"\n[^a-z\n]++(?=\n)",
+    r"\n[^a-z\n]{7,}+(?=\n)",  # two words and six letters at least
     _recased,
     across_lines=True,
 )

@@ -26,7 +26,6 @@ COUNTERS = Rule(
     "timings and counters",
     _TIMINGS,
     rf"\n\d{{1,5}}(?=\n\d{{1,2}}{_SPAN})",
-    needs=("--", "->"),
     across_lines=True,
 )
 TIMINGS = Rule(
@@ -34,7 +33,7 @@ TIMINGS = Rule(
     _TIMINGS,
     rf"\d(?:(?<!\S\d)\d{{0,4}} {{1,3}}\d{{1,2}}|(?<!\d\d)\d?){_SPAN}",
     " ",
-    needs=(":0", ":1", ":2", ":3", ":4", ":5"),
+    needs=tuple(f":{digit}" for digit in "0123456789?"),
 )
 FORMATS = Rule(
     "format codes",
@@ -98,7 +97,7 @@ SUBTITLE_LABELS = Rule(
     "speaker labels",
     "`CLAIRE:`, `MRS. HALL:` and `GUIDE=` at the start of a line or sentence go",
     r"[A-Z](?:(?<=\n[A-Z])|(?<=[.!?\"-] [A-Z])|(?<=-[A-Z]))"
-    r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#])[:=](?=\s)",
+    r"(?:(?:RS?|R)\. ?)?[A-Z0-9'&#-]{0,20}+(?: [A-Z0-9][A-Z0-9'&#-]{0,20}+){0,2}+(?<![-'&#])[:=](?=[ \n])",
     needs=(": ", ":\n", "= ", "=\n"),
     speech=True,
 )

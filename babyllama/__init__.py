@@ -14,6 +14,7 @@ _HOMES = {
     "compare_models": "babyllama.api",
     "create_cleaner_registry": "babyllama.api",
     "create_model": "babyllama.api",
+    "distill_knowledge": "babyllama.api",
     "evaluate_model": "babyllama.api",
     "load_config": "babyllama.api",
     "train_bpe_tokenizer": "babyllama.api",

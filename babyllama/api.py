@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model
 from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import Run
+from babyllama.settings import config_from_values
 from babyllama.settings import load_config as _load_config
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ __all__ = [
     "compare_models",
     "create_cleaner_registry",
     "create_model",
+    "distill_knowledge",
     "evaluate_model",
     "load_config",
     "train_bpe_tokenizer",
@@ -74,6 +77,34 @@ def train_model(config: Config | PathLike, **options: Any) -> Run:
     from babyllama.pipeline import train_run
 
     return train_run(config if isinstance(config, Config) else load_config(config), **options)
+
+
+def distill_knowledge(
+    teacher_models: Sequence[PathLike],
+    student_config: Config | PathLike,
+    distillation_config: Config | PathLike,
+    **options: Any,
+) -> Run:
+    """Train a student with `teacher_models` (runs, paths or Hub names) and return its run.
+
+    Text, tokenizer and model are those of `student_config`; how it is trained, and how teachers count, is
+    `distillation_config`'s: its `training`, `optimization` and `distillation` sections and `data.seq_length`. The run is
+    called like the student with `-distilled` behind it. `options` are those of `train_model`.
+    """
+    student = student_config if isinstance(student_config, Config) else load_config(student_config)
+    teachers = [os.fspath(teacher) for teacher in teacher_models]
+    how = distillation_config
+    if not isinstance(how, Config):
+        asked = ("training.objective=distillation", f"distillation.teachers={json.dumps(teachers)}")
+        how = load_config(how, asked)
+    values = student.model_dump(mode="json", exclude_unset=True)
+    taught = how.model_dump(mode="json", include={"training", "optimization", "distillation"}, exclude_unset=True)
+    values |= taught
+    values["training"] = {**taught.get("training", {}), "objective": "distillation"}
+    values["distillation"] = {**(taught.get("distillation") or {}), "teachers": teachers}
+    values["data"] = {**values.get("data", {}), "seq_length": how.data.seq_length}
+    values["model"] = {**values["model"], "name": f"{student.model.name}-distilled"}
+    return train_model(config_from_values(values), **options)
 
 
 def train_bpe_tokenizer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,12 +23,14 @@ class Inputs:
     train: PackedDataset
     eval: PackedDataset | None
     synthetic: bool
+    others: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of what the objective learns from beside the text."""
 
     @property
     def fingerprints(self) -> dict[str, str]:
         """Content fingerprints of what a run learns from."""
         found = {"tokenizer": self.train.tokenizer_fingerprint, "train": self.train.manifest.inputs["text"]}
-        return found | ({"eval": self.eval.manifest.inputs["text"]} if self.eval else {})
+        return found | ({"eval": self.eval.manifest.inputs["text"]} if self.eval else {}) | self.others
 
 
 def prepare_inputs(config: Config) -> Inputs:
@@ -37,6 +39,7 @@ def prepare_inputs(config: Config) -> Inputs:
     from babyllama.corpus.reading import is_synthetic, read_documents
     from babyllama.dataset import prepare_dataset
 
+    others = OBJECTIVES.get(config.training.objective).inputs(config)
     if config.mixing:
         from babyllama.corpus.mixing import mix
 
@@ -63,6 +66,7 @@ def prepare_inputs(config: Config) -> Inputs:
         packed(train_files, "train"),
         packed(eval_files, "eval") if eval_files else None,
         is_synthetic(train_files),
+        others,
     )
 
 
@@ -89,8 +93,8 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
             f"  python train_tokenizer.py --data-dir {config.data.train_path} --output {path}\n"
             "or add a `tokenizer:` section, and train does it."
         )
-    if objective.hides_tokens:
+    if config.training.objective != "causal":
         from babyllama.tokenizer import load_tokenizer
 
-        # What it lacks is said before the text is packed with it.
+        # A tokenizer that the objective cannot use is named before the text is packed with it.
         objective.build(config, load_tokenizer(config.data.tokenizer_path))

@@ -379,3 +379,44 @@ def test_a_hybrid_run_trains_the_tokenizer_it_needs(world: Path, capsys: pytest.
     keys = ("data.tokenizer_path=models/plain.json", "training.objective=hybrid", "model.name=other")
     assert "hides tokens behind <mask>, and the tokenizer at models/plain.json has none" in errors(capsys, *keys)
     assert not (world / "models" / "other").exists()
+
+
+@pytest.mark.slow
+def test_teachers_are_distilled_into_a_student(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command, with a configuration of the old spelling; a teacher is part of what a run was made from."""
+    import babyllama
+
+    short = ["training.max_steps=2", "evaluation.tasks=[]"]
+    keys = {"llama": [], "gpt2": ["model.type=GPT2"]}
+    teachers = [train_run(load_config("c.yaml", [*short, *more, f"model.name={name}"])) for name, more in keys.items()]
+    old = yaml.safe_load((world / "c.yaml").read_text())
+    old["student"] = {**old.pop("model"), "name": "student"}
+    old["teachers"] = [str(teacher) for teacher in teachers]
+    old["distillation"] = {"temperature": 2.0, "alpha": 0.5, "lr": 2e-3, "num_epochs": 1, "seq_length": 16}
+    del old["training"]["lr"], old["training"]["num_epochs"], old["data"]["seq_length"]
+    (world / "old.yaml").write_text(yaml.safe_dump(old))
+    assert main(["distill", "--config", "old.yaml", "--alpha", "0.25"]) == 0
+    paths = RunPaths(world / "models" / "student")
+    config = load_config(paths.config)
+    assert (config.training.lr, config.training.num_epochs, config.data.seq_length) == (2e-3, 1, 16)
+    assert config.distillation is not None
+    assert (config.distillation.alpha, config.distillation.teachers) == (0.25, ["models/llama", "models/gpt2"])
+    assert all(float(row["soft_loss"]) > 0 for row in csv.DictReader(paths.losses.open()))
+    assert {"teacher 1", "teacher 2", "train", "tokenizer"} <= set(RunRecord.load(paths).fingerprints)
+    card = paths.card.read_text()
+    assert "| objective | distillation |" in card
+    assert "| teacher 2 | gpt2, " in card
+
+    # From Python, the student's text and model with the other file's training.
+    student = babyllama.distill_knowledge(teachers, "c.yaml", "old.yaml", quiet=True)
+    assert student.root.name == "tiny-distilled"
+    assert student.config.training.lr == 2e-3
+
+    capsys.readouterr()
+    assert main(["distill", "--config", "old.yaml", "--alpha", "0.25"]) == 0
+    assert "up to date, reused" in capsys.readouterr().err
+    train_run(load_config("c.yaml", [*short, "model.name=llama", "training.seed=7"]), overwrite=True)
+    assert main(["distill", "--config", "old.yaml", "--alpha", "0.25"]) == 2
+    assert "trained on other inputs (changed since: teacher 1)" in capsys.readouterr().err
+    assert main(["distill", "--config", "old.yaml", "--teachers", "models/none", "model.name=other"]) == 2
+    assert "no model at models/none" in capsys.readouterr().err

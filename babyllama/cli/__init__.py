@@ -31,6 +31,7 @@ COMMANDS = {
     "tokenizer": "train tokenizers and compare them",
     "prepare": "pack text into token blocks",
     "train": "train a model from a configuration",
+    "distill": "train a student on text and on its teachers' probabilities",
     "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation",
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",

@@ -12,6 +12,7 @@ import argparse
 
 from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
+from babyllama.config import Config
 
 FLAGS = {
     "lr": "training.lr",
@@ -62,7 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan or train."""
-    config = config_from(args, _flags(args))
+    return train_or_plan(config_from(args, flags_of(args)), args)
+
+
+def train_or_plan(config: Config, args: argparse.Namespace) -> int:
+    """Train `config`, or print its plan, as the arguments say."""
     if args.dry_run:
         from babyllama.plan import plan
 
@@ -79,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _flags(args: argparse.Namespace) -> list[tuple[str, str, object]]:
+def flags_of(args: argparse.Namespace) -> list[tuple[str, str, object]]:
     """Every shorthand that was given, zero and false included. Values are read as overrides are."""
     found: list[tuple[str, str, object]] = []
     for flag, key in FLAGS.items():

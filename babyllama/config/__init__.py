@@ -3,6 +3,7 @@
 from babyllama.config.sections import (
     Config,
     DataSection,
+    DistillationSection,
     EvaluationSection,
     LoggingSection,
     MixingSection,
@@ -17,6 +18,7 @@ from babyllama.config.sections import (
 __all__ = [
     "Config",
     "DataSection",
+    "DistillationSection",
     "EvaluationSection",
     "LoggingSection",
     "MixingSection",

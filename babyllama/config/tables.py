@@ -81,6 +81,7 @@ OBJECTIVES: Registry[Any] = Registry(
         "causal": "babyllama.training.objectives.causal:Causal",
         "hybrid": "babyllama.training.objectives.hybrid:Hybrid",
         "masked": "babyllama.training.objectives.hybrid:Masked",
+        "distillation": "babyllama.training.objectives.distillation:Distillation",
     },
     error=ConfigError,
 )

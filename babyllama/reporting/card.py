@@ -145,7 +145,7 @@ def _training(facts: RunFacts) -> str:
     rows: list[tuple[str, Any]] = [
         ("text", code(config.data.train_path) + (" (synthetic)" if facts.synthetic else "")),
         ("objective", config.training.objective if config.training.objective != "causal" else None),
-        *((record.objective if record else {}).items()),
+        *((name, markdown(value)) for name, value in (record.objective if record else {}).items()),
         ("tokens seen", _number(metrics.tokens_seen if metrics else None)),
         ("words seen", _number(metrics.words_seen if metrics else None)),
         ("optimizer steps", _number(metrics.steps if metrics else None)),

@@ -173,6 +173,20 @@ def _objective_section(config: Config) -> Iterator[Finding]:
         )
 
 
+@_on("training.objective", "distillation")
+def _teachers(config: Config) -> Iterator[Finding]:
+    section, name = config.distillation, config.training.objective
+    if section is not None and name in ("causal", "hybrid", "masked"):
+        yield (
+            "distillation",
+            "is read by training.objective: distillation, which babyllama distill sets; or remove the section",
+        )
+    if name == "distillation" and (section is None or (not section.teachers and section.alpha < 1)):
+        yield "distillation.teachers", "is required: a list of run folders, checkpoints or Hub names"
+    if section is not None and section.weights is not None and len(section.weights) != len(section.teachers):
+        yield "distillation.weights", f"must have a number for each of the {len(section.teachers)} teachers"
+
+
 @_on("optimization.optimizer")
 def _known_optimizer(config: Config) -> Iterator[Finding]:
     if config.optimization.optimizer not in OPTIMIZERS:

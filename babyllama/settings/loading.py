@@ -22,6 +22,7 @@ from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.errors import ConfigError
 from babyllama.registry import nearest
 from babyllama.settings.checks import cross_checks
+from babyllama.settings.legacy import modernised
 from babyllama.settings.plugins import load_installed, load_plugin
 
 Flag = tuple[str, str, Any]
@@ -37,7 +38,7 @@ def load_config(
 
     Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
     """
-    raw = read_yaml(path)
+    raw = modernised(read_yaml(path))
     for layer in (
         [read_override(override) for override in overrides],
         [single_value(tuple(key.split(".")), value, f"{flag} {value}") for flag, key, value in flags],
@@ -45,7 +46,7 @@ def load_config(
         given = RawConfig()
         for one in layer:
             given.merge(one)
-        raw.lay_over(given)
+        raw.lay_over(modernised(given))
     named = raw.values.setdefault("plugins", [])
     if isinstance(named, list):
         named.extend(name for name in plugins if name not in typed(named, list[str]))
@@ -54,7 +55,7 @@ def load_config(
 
 def config_from_values(values: dict[str, Any]) -> Config:
     """A checked configuration from nested dictionaries, for programs that build their own."""
-    return check(RawConfig(values), "the configuration")
+    return check(modernised(RawConfig(copy.deepcopy(values))), "the configuration")
 
 
 def check(raw: RawConfig, title: str) -> Config:

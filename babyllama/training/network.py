@@ -23,7 +23,7 @@ from babyllama.training.objectives.cross_entropy import (
     fused_linear_cross_entropy,
     plain_cross_entropy,
 )
-from babyllama.training.objectives.linear_loss import chunk_tokens
+from babyllama.training.objectives.linear_loss import ChunkLoss, chunk_tokens, fused_linear_loss
 from babyllama.training.objectives.masks import document_mask
 from babyllama.training.probing import compute_dtype, output_layer_agrees
 
@@ -101,6 +101,29 @@ class Network:
             )
             found.append(_as_sums(sums))
         return found
+
+    def chunked_loss(
+        self, batch: Batch, chunk_loss: ChunkLoss, *, number_of_sums: int, options: LossOptions
+    ) -> tuple[Tensor, Tensor]:
+        """The objective (0-d fp32, with gradient) and the detached sums [S] of a loss that is given chunk by chunk."""
+        if self.fused:
+            hidden_ND = self.hidden(batch).flatten(0, 1)
+            head = self.head
+            return fused_linear_loss(
+                hidden_ND, head.weight, head.bias, chunk_loss, number_of_sums=number_of_sums, chunk=options.chunk
+            )
+        logits_NV = self.logits(batch).flatten(0, 1)
+        size = options.chunk or chunk_tokens(logits_NV.shape[1], logits_NV.device)
+        parts: list[Tensor] = []
+        for start in range(0, len(logits_NV), size):
+            rows = slice(start, start + size)
+            with torch.no_grad():
+                part, sums_S, gradient_nV = chunk_loss(logits_NV[rows].detach(), rows, 1.0, torch.float32)
+            # A product whose gradient by the logits is the given one, and whose value is taken away again.
+            slope = (logits_NV[rows].float() * gradient_nV).sum()
+            parts.append(torch.cat([(slope - slope.detach() + part)[None], sums_S]))
+        objective_and_sums = torch.stack(parts).sum(0)
+        return objective_and_sums[0], objective_and_sums[1:].detach()
 
 
 def _as_sums(sums: LossSums) -> Sums:

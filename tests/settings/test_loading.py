@@ -182,6 +182,20 @@ def test_a_run_is_readable_in_a_process_that_imports_nothing_else(write, reposit
             r"objective.random_token_share = 0.3: is more than objective.mask_token_share \(0.8\) leaves",
         ),
         ("training: {objective: hybrid}\nobjective: {mask_rate: 0}", "objective.mask_rate = 0: must be greater than 0"),
+        ("distillation: {alpha: 0.5}", "distillation: is read by training.objective: distillation"),
+        ("training: {objective: distillation}", "distillation.teachers: is required"),
+        (
+            "training: {objective: distillation}\nteachers: [a, b]\ndistillation: {weights: [1]}",
+            r"distillation.weights: must have a number for each of the 2 teachers",
+        ),
+        (
+            "training: {objective: distillation, lr: 1}\nteachers: [a]\ndistillation: {lr: 2}",
+            r"c\.yaml:9: distillation.lr: is the old spelling of training.lr, which is given too",
+        ),
+        (
+            "training: {objective: distillation}\nteachers: [a]\ndistillation: {lr: -1}",
+            r"c\.yaml:9: training.lr = -1: must be greater than 0",
+        ),
         ("training: {objective: hybrd}", "did you mean 'hybrid'"),
     ],
 )
@@ -191,3 +205,14 @@ def test_contradictions_of_an_objective_are_named(write, text: str, rule: str) -
 
 def test_an_objective_needs_no_section(write) -> None:
     assert load_config(write(f"{MINIMAL}training: {{objective: hybrid}}\n")).objective is None
+
+
+def test_old_sections_of_distillation_load(write) -> None:
+    text = (
+        MINIMAL.replace("model:", "student:")
+        + "teachers: {a: models/a, b: models/b}\ndistillation: {warmup_steps: 3}\n"
+    )
+    config = load_config(write(f"{text}training: {{objective: distillation}}\n"))
+    assert (config.model.name, config.training.warmup_steps) == ("tiny", 3)
+    assert config.distillation is not None
+    assert config.distillation.teachers == ["models/a", "models/b"]

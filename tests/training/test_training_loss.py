@@ -12,10 +12,10 @@ from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
 from babyllama.training.objectives.cross_entropy import (
     LossOptions,
-    _softmax_gradient_in_place,
     fused_linear_cross_entropy,
     plain_cross_entropy,
     softmax_gradient,
+    softmax_gradient_in_place,
 )
 
 pytestmark = pytest.mark.unit
@@ -69,7 +69,7 @@ def test_the_compiled_formula_is_the_eager_one(dtype: torch.dtype) -> None:
     logits = (hidden @ weight.T).detach()
     for smoothing, z_loss in ((0.0, 0.0), (0.1, 1e-2)):
         compiled = softmax_gradient(logits, targets, smoothing, z_loss, 4.0, dtype)
-        eager = _softmax_gradient_in_place(logits.clone(), targets, smoothing, z_loss, 4.0, dtype)
+        eager = softmax_gradient_in_place(logits.clone(), targets, smoothing, z_loss, 4.0, dtype)
         for one, other in zip(compiled, eager, strict=True):
             assert one.dtype == other.dtype
             torch.testing.assert_close(one, other, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-5)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from training_faults import record, run_jobs, weights
-from training_world import tiny_run
+from training_world import tiny_model, tiny_run, tiny_tokenizer
 
 from babyllama.runs import RunPaths, RunRecord
 from babyllama.training.saving.checkpoints import checkpoints_by_step
+from babyllama.training.saving.model_folder import save_model_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -33,6 +34,8 @@ def assert_same_run(folder: Path, undisturbed: Path) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of all runs: undisturbed, killed and resumed, stopped and resumed; each child's exit code is checked."""
     root = tmp_path_factory.mktemp("runs")
+    teacher = root / "teacher"
+    save_model_folder(teacher, tiny_model("Llama", initializer_range=0.3), tiny_tokenizer())
     jobs: list[dict[str, Any]] = []
     expected: list[int] = []
 
@@ -50,9 +53,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # The masked share and the rate move over the run.
         hybrid = {"objective": "hybrid", "precision": precision, **SECTIONS["training"]}
         sections = {"training": hybrid, "objective": {"masked_share": 0.2, "masked_share_end": 0.8}}
-        job(f"{precision}-hybrid-alone", 0, sections=sections)
-        job(f"{precision}-hybrid-killed", -signal.SIGKILL, sections=sections, kill_at_block=45)
-        job(f"{precision}-hybrid-killed", 0, sections=sections, resume="newest")
+        taught = {"training": {**hybrid, "objective": "distillation"}, "distillation": {"teachers": [str(teacher)]}}
+        for name, own in (("hybrid", sections), ("distillation", taught)):
+            job(f"{precision}-{name}-alone", 0, sections=own)
+            job(f"{precision}-{name}-killed", -signal.SIGKILL, sections=own, kill_at_block=45)
+            job(f"{precision}-{name}-killed", 0, sections=own, resume="newest")
     job("fp32-twice", -signal.SIGKILL, kill_at_block=30)
     job("fp32-twice", -signal.SIGKILL, kill_at_seal=3, resume="newest")
     job("fp32-twice", 0, resume="newest")
@@ -77,10 +82,13 @@ def test_killed_and_resumed_equals_undisturbed(runs: Path, precision: str) -> No
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_hybrid_run_killed_and_resumed_equals_undisturbed(runs: Path, precision: str) -> None:
-    alone = runs / f"{precision}-hybrid-alone"
-    assert all(row["masked_loss"] for row in record(alone))
-    assert_same_run(runs / f"{precision}-hybrid-killed", alone)
+@pytest.mark.parametrize(("name", "column"), [("hybrid", "masked_loss"), ("distillation", "soft_loss")])
+def test_killed_and_resumed_equals_undisturbed_under_other_objectives(
+    runs: Path, precision: str, name: str, column: str
+) -> None:
+    alone = runs / f"{precision}-{name}-alone"
+    assert all(row[column] for row in record(alone))
+    assert_same_run(runs / f"{precision}-{name}-killed", alone)
 
 
 def test_precisions_differ(runs: Path) -> None:
@@ -105,7 +113,7 @@ def test_a_stopped_run_has_the_checkpoint_of_the_step_it_was_in(runs: Path) -> N
 
 def test_resuming_reads_no_block_twice(tmp_path: Path) -> None:
     """Resume is immediate: only the blocks of the steps that are left are read."""
-    from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
+    from training_world import TinyBlocks, tiny_config
 
     from babyllama.training import train
 

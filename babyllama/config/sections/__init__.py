@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from babyllama.config.sections.data import DataSection, TokenizerSection
+from babyllama.config.sections.distillation import DistillationSection
 from babyllama.config.sections.evaluation import EvaluationSection
 from babyllama.config.sections.logging import LoggingSection
 from babyllama.config.sections.mixing import MixingSection, SourceSection
@@ -22,6 +23,7 @@ from babyllama.config.types import ModuleName, Optional_, Section
 __all__ = [
     "Config",
     "DataSection",
+    "DistillationSection",
     "EvaluationSection",
     "LoggingSection",
     "MixingSection",
@@ -47,6 +49,8 @@ class Config(Section):
     """The optimizer, its schedule and regularisation."""
     objective: Annotated[ObjectiveSection | None, Optional_] = None
     """What `training.objective: hybrid` and `masked` hide; absent: the defaults."""
+    distillation: Annotated[DistillationSection | None, Optional_] = None
+    """The teachers of `training.objective: distillation`."""
     logging: LoggingSection = LoggingSection()
     """Where results go and who is told."""
     tokenizer: Annotated[TokenizerSection | None, Optional_] = None

@@ -25,7 +25,7 @@ class TrainingSection(Section):
 
     objective: Text = "causal"
     """What is learned: `causal` is the next token from those before it; `masked` hidden tokens from both sides; `hybrid` rows of
-    both kinds (section `objective`)."""
+    both kinds (section `objective`); `distillation` the next token from the text and from teachers (section `distillation`)."""
     lr: Positive = 3e-4
     """Peak learning rate (with Muon: of embeddings, output layer and norms)."""
     batch_size: Width | Literal["auto"] = 32

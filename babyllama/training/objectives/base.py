@@ -46,8 +46,12 @@ class Objective(ABC):
         """The objective that `config` describes. ConfigError or TokenizerError for what it cannot do."""
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        """Raise what a user can mend, before a model library or a teacher is loaded."""
+    def inputs(cls, config: Config) -> dict[str, str]:
+        """Name -> fingerprint of what is learned from beside the text (teachers), before anything is built.
+
+        Raises what a user can mend: a teacher that is not there.
+        """
+        return {}
 
     def prepare(self, model: Any, machine: Machine) -> None:
         """Called once before training: bring what the objective itself holds (a teacher) to the device."""

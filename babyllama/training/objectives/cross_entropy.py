@@ -66,7 +66,7 @@ def softmax_gradient(
     return objective, cross_entropy, gradient_nV.to(dtype)
 
 
-def _softmax_gradient_in_place(
+def softmax_gradient_in_place(
     logits_nV: Tensor, targets_n: Tensor, label_smoothing: float, z_loss: float, scale: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`softmax_gradient` for the eager mode, where each pass over the chunk counts: log-softmax, exp, two touches."""
@@ -98,7 +98,7 @@ _compiled: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None
 def _chunk_function(compile_it: bool) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     global _compiled
     if not compile_it:
-        return _softmax_gradient_in_place
+        return softmax_gradient_in_place
     if _compiled is None:
         _compiled = torch.compile(softmax_gradient, dynamic=False)
     return _compiled

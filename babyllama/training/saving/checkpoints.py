@@ -71,10 +71,14 @@ class MadeWith:
         assert manifest is not None
         settings = setting_differences(manifest.settings, self.settings)
         inputs = setting_differences(
-            {f"{name} text" if name != "tokenizer" else name: value[:19] for name, value in manifest.inputs.items()},
-            {f"{name} text" if name != "tokenizer" else name: value[:19] for name, value in self.inputs.items()},
+            {_input_name(name): value[:19] for name, value in manifest.inputs.items()},
+            {_input_name(name): value[:19] for name, value in self.inputs.items()},
         )
         return settings + inputs
+
+
+def _input_name(name: str) -> str:
+    return f"{name} text" if name in ("train", "eval") else name
 
 
 def seal(path: Path, target: Path, step: int, made_with: MadeWith) -> None:

@@ -1,0 +1,29 @@
+"""Settings of distillation: who teaches, and how the student is compared with the teachers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from babyllama.config.types import FilePath, Fraction, Optional_, Positive, Section
+
+
+class DistillationSection(Section):
+    """Teachers of `training.objective: distillation`. Per token: alpha x cross-entropy + (1 - alpha) x T^2 x divergence."""
+
+    teachers: list[FilePath] = Field(default_factory=list)
+    """Run folders, model folders, checkpoints or Hub names, of any family, all with the student's tokenizer."""
+    weights: Annotated[list[Positive] | None, Optional_] = None
+    """Part of each teacher in the mean (scaled to sum 1); null gives all the same."""
+    temperature: Positive = 1.0
+    """T: logits of student and teachers are divided by it before the soft-max."""
+    alpha: Fraction = 0.5
+    """Weight of the cross-entropy with the text; 1 is plain training, bit for bit, and loads no teacher."""
+    average: Literal["probabilities", "logits"] = "probabilities"
+    """What of the teachers is averaged."""
+    divergence: Literal["forward", "reverse"] = "forward"
+    """`forward` is KL(teachers || student), `reverse` KL(student || teachers)."""
+    reduction: Literal["mean", "batchmean"] = "mean"
+    """`mean` over target tokens; `batchmean` sums the divergence over a row, so that it counts `seq_length` - 1 times as much
+    (the arithmetic of the published Baby Llama, with `average: logits`)."""

@@ -77,6 +77,15 @@ def has_control_characters(name: str) -> bool:
     return _CONTROL.search(name) is not None
 
 
+def is_utf8(name: str) -> bool:
+    """Can `name`, as the system handed it over, be written as UTF-8?"""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def csv_cell(name: str) -> str:
     """`name` for a cell of a CSV file: a spreadsheet must not take it for a formula (OWASP, CSV injection)."""
     return "'" + name if name.startswith(_FORMULA) else name

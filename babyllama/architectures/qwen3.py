@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from babyllama.architectures.family import Family, SpecialIds, gated_width, rotary_head_problems
+from babyllama.architectures.family import SpecialIds
+from babyllama.architectures.llama import Llama
 from babyllama.config import ModelSection
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-class Qwen3(Family):
-    """The Qwen3 family."""
+class Qwen3(Llama):
+    """The Qwen3 family; its keys, rules and widths are those of Llama."""
 
     name = "Qwen3"
     summary = "RMSNorm, also on queries and keys, rotary positions, SwiGLU; no dropout but on attention"
-    optional_keys = frozenset({"n_kv_head", "attn_pdrop"})
-
-    def problems(self, model: ModelSection) -> Iterator[tuple[str, str]]:
-        """Values that Qwen3 cannot build."""
-        yield from rotary_head_problems(model)
-
-    def feed_forward(self, model: ModelSection) -> int:
-        """8/3 of the width, rounded up to a multiple of 64."""
-        return gated_width(model)
 
     def build(self, model: ModelSection, vocab_size: int, positions: int, special: SpecialIds) -> PretrainedConfig:
         """The Hugging Face configuration; the heads share out the width, where published models have wider ones."""

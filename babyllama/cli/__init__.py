@@ -21,6 +21,7 @@ from babyllama import console
 from babyllama.cli.arguments import Parser
 from babyllama.errors import BabyLlamaError, ConfigError
 from babyllama.registry import nearest
+from babyllama.text import is_utf8
 
 COMMANDS = {
     "quickstart": "synthetic text, a small model, its scores and three samples in one go",
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
     _speak_plainly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     for number, argument in enumerate(arguments, start=1):
-        if not _is_text(argument):
+        if not is_utf8(argument):
             console.error(f"argument {number}, {argument!r}, is not UTF-8 text; rename the file, or type it again.")
             return 2
     script = os.path.basename(sys.argv[0]) if command else "babyllama"
@@ -76,14 +77,6 @@ def _speak_plainly() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _is_text(argument: str) -> bool:
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def parse(command: str, arguments: Sequence[str], prog: str | None = None) -> tuple[ModuleType, argparse.Namespace]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from babyllama.artifacts import read_object
 from babyllama.errors import CheckpointError
 from babyllama.runs.paths import RunPaths, words_of
-from babyllama.text import has_control_characters, one_line
+from babyllama.text import has_control_characters, is_utf8, one_line
 
 CHECKPOINT_FACTS = "checkpoint.json"
 """Step, words and tokens seen of a model folder that was saved on the way."""
@@ -70,7 +70,7 @@ def locate_model(path_or_name: str | Path) -> ModelPlace:
     CheckpointError when a path holds no model, or when it is neither a path nor a possible Hub name.
     """
     text = str(path_or_name)
-    if has_control_characters(text) or not _is_text(text):
+    if has_control_characters(text) or not is_utf8(text):
         raise CheckpointError(f"no model at {one_line(text)!a}: its name holds characters that are no text. Rename it.")
     path = Path(text).expanduser()
     if not path.exists():
@@ -102,14 +102,6 @@ def _could_be_hub_name(text: str) -> bool:
     """`name` or `owner/name`; a path below a folder that exists here is meant as a path."""
     local = "/" in text and Path(text).parent.is_dir()
     return _HUB_NAME.fullmatch(text) is not None and not local and ".." not in text and "--" not in text
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _enclosing_run(path: Path) -> tuple[RunPaths | None, str | None]:

@@ -21,6 +21,7 @@ from babyllama.runs.rows import read_rows
 from babyllama.training import train
 from babyllama.training.data.batch_plan import BatchPlan
 from babyllama.training.data.batches import EpochBatches
+from babyllama.training.saving.model_folder import save_model_folder
 
 BLOCKS = 37
 """In steps of 12: three full ones and one of a single block, for which the second process has nothing to do."""
@@ -32,10 +33,16 @@ HYBRID: dict[str, dict[str, Any]] = {
 }
 
 
+def distillation(teacher: Path) -> dict[str, dict[str, Any]]:
+    training = {**SECTIONS["training"], "objective": "distillation"}
+    return {"training": training, "distillation": {"teachers": [str(teacher)], "alpha": 0.3}}
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes; the exit codes of all jobs lie in codes.json."""
     root = tmp_path_factory.mktemp("two")
+    save_model_folder(root / "teacher", tiny_model("GPT2", initializer_range=0.3).eval(), tiny_tokenizer())
     common = {"family": "Llama", "dropout": 0.0, "blocks": BLOCKS, "sections": SECTIONS}
     muon = {**SECTIONS, "optimization": {"optimizer": "muon", "ema_decay": 0.5}}
     # 40 blocks: CountingBlocks' own number. A row is the mean of several steps, and the signal falls in between.
@@ -45,6 +52,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {**common, "folder": str(root / "plain")},
         {**common, "folder": str(root / "muon"), "sections": muon},
         {**common, "folder": str(root / "hybrid"), "sections": HYBRID},
+        {**common, "folder": str(root / "distillation"), "sections": distillation(root / "teacher")},
         {**rare, "folder": str(root / "whole")},
         {**rare, "folder": str(root / "stopped"), "signal_at_block": 15, "only_rank": 1},
         {**rare, "folder": str(root / "stopped"), "resume": "newest"},
@@ -91,17 +99,23 @@ def one_process(folder: Path, **sections: dict[str, Any]) -> RunPaths:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sections"),
-    [("plain", {}), ("muon", {"optimization": {"optimizer": "muon", "ema_decay": 0.5}}), ("hybrid", HYBRID)],
+    [
+        ("plain", {}),
+        ("muon", {"optimization": {"optimizer": "muon", "ema_decay": 0.5}}),
+        ("hybrid", HYBRID),
+        ("distillation", {}),
+    ],
 )
 def test_losses_and_weights_are_those_of_one_process(
     two: Path, tmp_path: Path, name: str, sections: dict[str, Any]
 ) -> None:
+    sections = distillation(two / "teacher") if name == "distillation" else sections
     alone, pair = one_process(tmp_path, **sections), RunPaths(two / name / "tiny")
     ours, theirs = read_rows(alone.losses), read_rows(pair.losses)
     assert [row["step"] for row in theirs] == [str(step) for step in range(1, 9)]
     for one, other in zip(ours, theirs, strict=True):
         assert (one["tokens_seen"], one["words_seen"]) == (other["tokens_seen"], other["words_seen"])
-        for column in {"train_loss", "causal_loss", "masked_loss"} & set(one):
+        for column in {"train_loss", "causal_loss", "masked_loss", "soft_loss"} & set(one):
             # A step of one block has rows of one kind alone.
             assert one[column] == other[column] == "" or float(one[column]) == pytest.approx(
                 float(other[column]), abs=1e-5

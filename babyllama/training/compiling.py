@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,6 +15,9 @@ from babyllama.text import duration
 from babyllama.training.data.batch_plan import BatchPlan
 from babyllama.training.machine import Machine
 from babyllama.training.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _COST_SECONDS = {"cpu": 60.0, "cuda": 45.0}
 """Usual compile time of one block and the loss, forward and backward."""
@@ -32,7 +35,7 @@ def missing_compiler(device: torch.device) -> str | None:
 
 
 def should_compile(
-    model: Any, config: Config, objective: Objective, plan: BatchPlan, machine: Machine, total_steps: int
+    model: PreTrainedModel, config: Config, objective: Objective, plan: BatchPlan, machine: Machine, total_steps: int
 ) -> bool:
     """Whether to compile: as configured, or for `auto` when the run is long enough to pay the compile time back."""
     asked, device = config.training.torch_compile, machine.device
@@ -55,7 +58,7 @@ def should_compile(
     return compiles
 
 
-def micro_batch_seconds(model: Any, objective: Objective, plan: BatchPlan, device: torch.device) -> float:
+def micro_batch_seconds(model: PreTrainedModel, objective: Objective, plan: BatchPlan, device: torch.device) -> float:
     """Seconds of one forward and backward pass in fp32, after one to warm up; weights and random state stay as they are."""
     model.to(device)
     seconds = 0.0
@@ -71,7 +74,7 @@ def micro_batch_seconds(model: Any, objective: Objective, plan: BatchPlan, devic
     return seconds
 
 
-def compile_blocks(model: Any) -> None:
+def compile_blocks(model: PreTrainedModel) -> None:
     """Compile each transformer block in place. All blocks share one graph, so the cost does not grow with depth."""
     # Full and last micro-batch, with and without mask, training and evaluation: more kinds than the default of 8 allows.
     torch._dynamo.config.recompile_limit = max(32, torch._dynamo.config.recompile_limit)
@@ -79,7 +82,7 @@ def compile_blocks(model: Any) -> None:
         block.compile()
 
 
-def transformer_blocks(model: Any) -> list[torch.nn.Module]:
+def transformer_blocks(model: PreTrainedModel) -> list[torch.nn.Module]:
     """The repeated blocks of a causal model: its longest ModuleList."""
     lists = [list(module) for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
     return max(lists, key=len, default=[])

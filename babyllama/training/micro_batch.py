@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,6 +13,9 @@ from babyllama.config import Config
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.training.machine import Machine
 from babyllama.training.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _CPU_TOKENS = 8192
 """A CPU gains nothing from more tokens per forward pass than keep its cores busy."""
@@ -55,7 +58,7 @@ def largest_that_fits(sizes: list[int], fits: Callable[[int], bool]) -> int:
     )
 
 
-def choose(model: Any, config: Config, objective: Objective, machine: Machine) -> int:
+def choose(model: PreTrainedModel, config: Config, objective: Objective, machine: Machine) -> int:
     """The micro-batch for this machine; on a GPU by trying, on a CPU by the memory that is free.
 
     `model` must be under `training_network`. Weights and random state are as before afterwards.
@@ -78,7 +81,7 @@ def choose(model: Any, config: Config, objective: Objective, machine: Machine) -
     return chosen
 
 
-def _runs(model: Any, objective: Objective, size: int, length: int, machine: Machine) -> bool:
+def _runs(model: PreTrainedModel, objective: Objective, size: int, length: int, machine: Machine) -> bool:
     """Does one forward and backward pass of `size` sequences fit beside gradients and optimizer state?"""
     device = machine.device
     free, _ = torch.cuda.mem_get_info(device)
@@ -102,7 +105,7 @@ def _runs(model: Any, objective: Objective, size: int, length: int, machine: Mac
         torch.cuda.empty_cache()
 
 
-def _activation_bytes(model: Any, length: int) -> int:
+def _activation_bytes(model: PreTrainedModel, length: int) -> int:
     """fp32 bytes that one sequence's activations take, roughly: 34 D per token and layer (Korthikanti et al. 2022)."""
     config = model.config.get_text_config()
     return 34 * config.hidden_size * config.num_hidden_layers * length * 4

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from babyllama.artifacts import read_json, write_json
 from babyllama.device import describe_device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _KNOWN_PEAKS = {
     # Dense TFLOP/s without sparsity from the vendors' data sheets: (bf16 and fp16, fp32 without tensor cores).
@@ -28,7 +31,7 @@ _KNOWN_PEAKS = {
 }
 
 
-def flops_per_token(model: Any, seq_length: int) -> int:
+def flops_per_token(model: PreTrainedModel, seq_length: int) -> int:
     """Training operations per token: 6 per weight of a matrix product, 12 L D T for attention (PaLM, appendix B).
 
     The input embedding is a look-up and does not count; the output layer does, tied or not. Causal attention computes

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 
 from babyllama import console
 from babyllama.config import Config
@@ -65,7 +65,7 @@ class LanguageModelTrainer(CheckpointingTrainer):
 
     def __init__(
         self,
-        model: Any,
+        model: PreTrainedModel,
         args: TrainingArguments,
         *,
         config: Config,
@@ -149,7 +149,11 @@ class LanguageModelTrainer(CheckpointingTrainer):
     # Loss
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: PreTrainedModel,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Any:
         """Objective of one micro-batch over the step's target tokens; gradients of all micro-batches add up to the mean.
 
@@ -169,7 +173,7 @@ class LanguageModelTrainer(CheckpointingTrainer):
         self.journal.recorder.add_loss(self._plain_loss, self._part_sums)
         return self._plain_loss
 
-    def _clip_grad_norm(self, model: Any) -> Any:
+    def _clip_grad_norm(self, model: PreTrainedModel) -> Any:
         norm = super()._clip_grad_norm(model)
         self.journal.guard.gradient_norm = norm
         return norm
@@ -177,7 +181,7 @@ class LanguageModelTrainer(CheckpointingTrainer):
     # -----------------------------------------------------------------------------------------------------------------
     # Optimizer
 
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+    def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
         """The optimizer of the `optimization` section."""
         if self.optimizer is None:
             self.optimizer = OPTIMIZERS.get(self.config.optimization.optimizer)(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from transformers import TrainingArguments
+from transformers import PreTrainedModel, TrainingArguments
 
 from babyllama.config import Config
 from babyllama.training.data.batch_plan import BatchPlan
@@ -18,7 +18,7 @@ class RunningTrainer(Protocol):
 
     config: Config
     args: TrainingArguments
-    model: Any
+    model: PreTrainedModel
     plan: BatchPlan
     held_out: HeldOut | None
     journal: Journal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -47,12 +48,12 @@ Settings = list[dict[str, Any]]
 """Per parameter group its hyper-parameters: learning rate, weight decay, betas, ..."""
 
 
-def group_settings(optimizer: Any) -> Settings:
+def group_settings(optimizer: torch.optim.Optimizer) -> Settings:
     """The hyper-parameters of every group of a fresh optimizer under its schedule."""
     return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
 
 
-def put_settings(optimizer: Any, scheduler: Any, settings: Settings) -> None:
+def put_settings(optimizer: torch.optim.Optimizer, scheduler: Any, settings: Settings) -> None:
     """Give a resumed optimizer the hyper-parameters of the configuration, and the rate its schedule has for this step.
 
     A checkpoint carries the ones it was made with; what counts is what the configuration says now.

@@ -7,7 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from transformers import Trainer
+from transformers import PreTrainedModel, Trainer
 
 from babyllama.errors import CheckpointError
 from babyllama.training.hooks.journal import Journal
@@ -37,7 +37,7 @@ class CheckpointingTrainer(Trainer):
         folder = self.saver.paths.checkpoints
         return str(checkpoints.saving_folder(folder) if self._saving else folder)
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+    def _save_checkpoint(self, model: PreTrainedModel, trial: Any) -> None:
         journal = self.journal
         journal.guard.check_now()
         journal.recorder.flush()
@@ -63,7 +63,7 @@ class CheckpointingTrainer(Trainer):
             os.makedirs(output_dir, exist_ok=True)
             model.save_pretrained(output_dir, state_dict=state_dict)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: PreTrainedModel | None = None) -> None:
         checkpoints.check_fits(Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
 

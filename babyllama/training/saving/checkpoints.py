@@ -14,7 +14,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babyllama import console
 from babyllama.artifacts import MANIFEST_NAME, Manifest, file_facts, read_object, sync_folder, write_json
@@ -25,6 +25,9 @@ from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs import paths as paths_module
 from babyllama.runs.paths import checkpoints_by_step
 from babyllama.runs.run import learned_settings, setting_differences
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Resume = str | Path | None
 """None, "newest" (starts anew, saying so, when there is no checkpoint), or the path of a checkpoint."""
@@ -164,7 +167,7 @@ def check_made_with(path: Path, made_with: MadeWith, *, force: bool) -> None:
     console.warn(f"--force: going on from {path}, which was made otherwise:\n  {text}")
 
 
-def check_fits(path: Path, model: Any) -> None:
+def check_fits(path: Path, model: PreTrainedModel) -> None:
     """Raise CheckpointError unless the weights in checkpoint `path` are those of `model` by name and shape."""
     from safetensors import safe_open
 

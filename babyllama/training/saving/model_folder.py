@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
@@ -11,6 +11,9 @@ from babyllama.artifacts import Manifest, atomic_folder, file_facts, read_json, 
 from babyllama.errors import TrainingError
 from babyllama.runs.locate import CHECKPOINT_FACTS
 from babyllama.tokenizer import save_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 MODEL_STAGE = "model"
 """What the manifest of a model folder calls it."""
@@ -21,8 +24,8 @@ WRITE_FAILURES = (OSError, RuntimeError, SafetensorError)
 
 def save_model_folder(
     path: Path,
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
     *,
     weights: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babyllama.errors import TrainingError
 from babyllama.runs import RunPaths
@@ -18,25 +18,33 @@ from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import MadeWith
 from babyllama.training.saving.model_folder import WRITE_FAILURES, save_model_folder
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 
 @dataclass
 class Saver:
     """Knows where a run's files go and which weights are shipped."""
 
     paths: RunPaths
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerFast
     made_with: MadeWith
     keep: int | None
     """How many checkpoints are kept; None keeps all."""
     average: WeightAverage | None = None
     """Evaluated and shipped instead of the last weights, when there is one."""
 
-    def shipped(self, model: Any) -> AbstractContextManager[None]:
+    def shipped(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         """Within the block `model` has the weights that are evaluated and shipped."""
         return self.average.applied(model) if self.average is not None else contextlib.nullcontext()
 
     def save_model(
-        self, path: Path, model: Any, *, facts: dict[str, Any] | None = None, weights: dict[str, Any] | None = None
+        self,
+        path: Path,
+        model: PreTrainedModel,
+        *,
+        facts: dict[str, Any] | None = None,
+        weights: dict[str, Any] | None = None,
     ) -> None:
         """A model folder with the shipped weights, whole or not at all; `weights` is a state dict to write instead."""
         with self.shipped(model):

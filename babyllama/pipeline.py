@@ -32,6 +32,7 @@ from babyllama.runs import (
 from babyllama.runs.paths import checkpoints_by_step
 from babyllama.runs.record import command_line
 from babyllama.settings import resolved_yaml
+from babyllama.settings.trackers import tracker_names
 
 Resume = str | Path | None
 """None, "newest", or the path of a checkpoint."""
@@ -69,6 +70,8 @@ def _make(
     if ownership is None:
         # The first process builds what is missing; the others then find it built.
         wait_for_everyone()
+    if not is_finished_with(run, config):
+        tracker_names(config)
     inputs = prepare_inputs(config)
     if ownership is not None:
         wait_for_everyone()
@@ -112,13 +115,14 @@ def _train(
     force: bool,
 ) -> None:
     """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
-    from babyllama.architectures import build_model
-    from babyllama.tokenizer import load_tokenizer, special_ids
-    from babyllama.training import check_training, train
-    from babyllama.training.machine import Machine
+    with console.progress("loading"):
+        from babyllama.architectures import build_model
+        from babyllama.tokenizer import load_tokenizer, special_ids
+        from babyllama.training import check_training, train
+        from babyllama.training.machine import Machine
 
-    threads = set_threads(config.training.threads)
-    machine = Machine.find(config.training)
+        threads = set_threads(config.training.threads)
+        machine = Machine.find(config.training)
     device, precision = machine.device, machine.precision
     tokenizer = load_tokenizer(inputs.tokenizer_path)
     model = build_model(

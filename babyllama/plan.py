@@ -21,6 +21,7 @@ from babyllama.corpus.reading import read_documents
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
+from babyllama.settings.trackers import tracker_names
 from babyllama.text import file_size
 from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.machine import Machine
@@ -49,6 +50,7 @@ class Plan:
 
 def plan(config: Config) -> Plan:
     """The plan of `config` on this machine."""
+    tracker_names(config)
     vocab_size, tokenizer_line = vocabulary(config)
     model = config.model
     counts = parameter_counts(model, vocab_size=vocab_size, seq_length=config.data.seq_length)

@@ -104,3 +104,12 @@ def test_a_trained_run_is_taken_wherever_a_model_is(small_text: Path) -> None:
     assert row["parameters"] == sum(p.numel() for p in babyllama.ModelEvaluator(run).model.parameters())
     suite = babyllama.BenchmarkSuite(run, device="cpu")
     assert 0 <= suite.run_completion_benchmark([("The cat sees a", " dog", " home")])["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("line", ["evaluate.load('accuracy')", "from evaluate import load"])
+def test_the_hidden_evaluate_of_hugging_face_is_told_apart(line: str, repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import evaluate\n{line}"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert "belongs to Hugging Face's package `evaluate`, which" in done.stderr.splitlines()[-1]
+    assert "python -P" in done.stderr.splitlines()[-1]

@@ -298,6 +298,17 @@ def test_a_finished_run_is_completed_and_extended_on_request(world: Path, capsys
     assert read_json(paths.metrics)["steps"] == first * 3 // 2
 
 
+def test_a_tracker_that_is_not_installed_is_missed_before_anything_is_built(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "logging.report_to: trackio is not installed; pip install trackio" in errors(
+        capsys, "logging.report_to=[trackio]"
+    )
+    assert "trackio is not installed" in errors(capsys, "logging.report_to=[trackio]", "--dry-run")
+    assert not (world / "data" / "packed").exists()
+
+
 def test_minimal_pairs_that_are_not_there_are_missed_before_training(
     world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

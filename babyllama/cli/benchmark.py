@@ -42,8 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
     for path in args.models:
         locate_model(path)  # a mistyped path is answered before any model library is imported
-    from babyllama.device import set_threads
-    from babyllama.evaluation.suite import BenchmarkSuite
+    with console.progress("loading"):
+        from babyllama.device import set_threads
+        from babyllama.evaluation.suite import BenchmarkSuite
 
     set_threads()
     reports: list[dict[str, Any]] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from babyllama import console
 from babyllama.cli.arguments import seed
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.errors import DataError
@@ -42,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
     prompt = clean_prompt(args.prompt)
     locate_model(args.model)  # a mistyped path is answered before any model library is imported
-    from babyllama.device import set_threads
-    from babyllama.evaluation import generate
+    with console.progress("loading"):
+        from babyllama.device import set_threads
+        from babyllama.evaluation import generate
 
     set_threads()
     loaded = load(args, args.model)

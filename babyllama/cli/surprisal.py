@@ -66,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if not any(text.strip() for text in texts):
         raise DataError(f"--text {args.text}: there is no text in it.")
     locate_model(args.model)  # a mistyped path is answered before any model library is imported
-    from babyllama.device import set_threads
-    from babyllama.evaluation.surprisal import surprisal
+    with console.progress("loading"):
+        from babyllama.device import set_threads
+        from babyllama.evaluation.surprisal import surprisal
 
     set_threads()
     loaded = load(args, args.model)

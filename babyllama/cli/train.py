@@ -69,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
 def train_or_plan(config: Config, args: argparse.Namespace) -> int:
     """Train `config`, or print its plan, as the arguments say."""
     if args.dry_run:
-        from babyllama.plan import plan
+        with console.progress("loading"):
+            from babyllama.plan import plan
 
-        result = plan(config)
+            result = plan(config)
         print("\n".join(result.lines))
         for warning in result.warnings:
             console.warn(warning)

@@ -11,11 +11,11 @@ from babyllama.config import Config
 from babyllama.config.tables import OBJECTIVES
 from babyllama.errors import ConfigError, TrainingError
 from babyllama.processes import process_count
+from babyllama.settings.trackers import tracker_names
 from babyllama.training import micro_batch
 from babyllama.training.data.batch_plan import batch_plan
 from babyllama.training.data.batches import Blocks
 from babyllama.training.hooks.curve import curve_task
-from babyllama.training.hooks.trackers import tracker_names
 from babyllama.training.probing import keeps_documents_apart, output_layer_agrees, reads_both_ways
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume

@@ -35,7 +35,7 @@ from babyllama.training.hooks.journal import Journal
 from babyllama.training.hooks.recorder import Recorder
 from babyllama.training.hooks.state import Clock, RunState
 from babyllama.training.hooks.trackers import finish_trackers, prepare_trackers
-from babyllama.training.hooks.words_seen import WordCheckpoints
+from babyllama.training.hooks.words_seen import WordCheckpoints, announcement
 from babyllama.training.machine import Machine
 from babyllama.training.memory import is_out_of_memory, out_of_memory
 from babyllama.training.metrics import say_metrics, training_metrics
@@ -155,6 +155,9 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
         plan = session.plan()
         schedule = Schedule.from_config(config, plan.total_steps(config.training.num_epochs, config.training.max_steps))
         _announce(plan, schedule)
+        if config.training.word_checkpoints:
+            words = session.train_blocks.num_words * schedule.total_steps / plan.steps_per_epoch
+            console.say(announcement(round(words)))
         objective.begin(plan, schedule.total_steps)
         if decisions.compile is None or config.training.torch_compile != "auto":
             decisions.compile = compiling.should_compile(model, config, objective, plan, machine, schedule.total_steps)

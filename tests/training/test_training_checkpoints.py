@@ -16,7 +16,7 @@ from babyllama.errors import CheckpointError, RunError, TrainingError
 from babyllama.runs import RunPaths
 from babyllama.runs.rows import LOSS_COLUMNS, RowsFile, read_rows
 from babyllama.training import newest_checkpoint
-from babyllama.training.hooks.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, crossed
+from babyllama.training.hooks.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, announcement, crossed
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.model_folder import save_model_folder
 
@@ -241,3 +241,20 @@ def test_the_systems_own_refusal_to_write_weights_is_one_error(tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (600_000, "sees about 600,000 words and the schedule begins at 1,000,000, so it saves none"),
+        (1_000_000, "word checkpoints: 1, chck_1M to chck_1M"),
+        (25_000_000, "word checkpoints: 11, chck_1M to chck_20M of about 25,000,000 words seen"),
+    ],
+)
+def test_a_run_says_which_word_checkpoints_it_will_save(words: int, said: str) -> None:
+    assert said in announcement(words)
+
+
+def test_a_run_too_short_for_word_checkpoints_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny_run(tmp_path, training={"word_checkpoints": True})
+    assert "so it saves none; final/ is the only model" in capsys.readouterr().err

@@ -32,6 +32,7 @@ class TinyBlocks:
             row += [1, *(3 + rng.geometric(0.1, size) % (VOCABULARY - 3)).tolist(), 2]
         self.tokens = np.array(row[:count], dtype=np.int64)
         self.blocks = blocks
+        self.num_words = int((self.tokens > 2).sum())
 
     def __len__(self) -> int:
         return self.blocks

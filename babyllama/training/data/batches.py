@@ -25,6 +25,8 @@ from babyllama.training.objectives.base import Collator
 class Blocks(Protocol):
     """What training asks of a packed dataset (babyllama.dataset.PackedDataset)."""
 
+    num_words: int
+
     def __len__(self) -> int: ...
 
     def block(self, index: int, offset: int = 0) -> dict[str, Any]: ...

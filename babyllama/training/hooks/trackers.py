@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import netrc
 import os
 import secrets
@@ -10,20 +9,10 @@ import socket
 
 from babyllama import console
 from babyllama.config import Config
-from babyllama.errors import ConfigError
 from babyllama.runs import Decisions, RunPaths
+from babyllama.settings.trackers import tracker_names
 
 _WANDB_HOST = "api.wandb.ai"
-_PACKAGES = {"wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}
-
-
-def tracker_names(config: Config) -> list[str]:
-    """The trackers that `config` asks for, each once; ConfigError names the package that is missing."""
-    names = list(dict.fromkeys([*(["wandb"] if config.logging.wandb else []), *config.logging.report_to]))
-    for name in names:
-        if importlib.util.find_spec(_PACKAGES[name]) is None:
-            raise ConfigError(f"logging.report_to: {name} is not installed; pip install {_PACKAGES[name]}.")
-    return names
 
 
 def prepare_trackers(config: Config, paths: RunPaths, decisions: Decisions) -> list[str]:

@@ -19,6 +19,17 @@ def crossed(before: int, after: int, unit: int = MILLION) -> list[int]:
     return [entry for entry in SCHEDULE_MILLIONS if before < entry * unit <= after]
 
 
+def announcement(words: int) -> str:
+    """What a run that sees about `words` words will save."""
+    due = crossed(0, words)
+    if not due:
+        return (
+            f"note: training.word_checkpoints: the run sees about {words:,} words and the schedule begins at 1,000,000, so it "
+            "saves none; final/ is the only model"
+        )
+    return f"word checkpoints: {len(due)}, chck_{due[0]}M to chck_{due[-1]}M of about {words:,} words seen"
+
+
 class WordCheckpoints(Hook):
     """Saves a model folder in the step that reaches an entry of the schedule."""
 

@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms: every test builds its own tiny world below `tmp_path`."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # The same examples in every run, however busy the machine; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fixed")
+
+# A shell starts its background jobs with Ctrl-C ignored, and the processes that tests stop would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -140,8 +140,6 @@ def test_an_interrupted_command_leaves_nothing_behind(stop: signal.Signals, tmp_
         cwd=repository,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts its background jobs with Ctrl-C ignored, and what they start inherits that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 600
     while not list(root.glob(f".tmp-{TRAIN_FOLDER}-*/synthetic.train")) and time.monotonic() < deadline:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_tokenizer
 
 from babyllama.artifacts import read_json
+from babyllama.device import has_fast_bf16
 from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs.rows import read_rows
 from babyllama.training import train
@@ -111,6 +113,9 @@ def test_losses_and_weights_are_those_of_one_process(
 ) -> None:
     sections = distillation(two / "teacher") if name == "distillation" else sections
     alone, pair = one_process(tmp_path, **sections), RunPaths(two / name / "tiny")
+    # Sums in another order differ in the last digit; where Muon works in bf16, its rounding makes more of that.
+    rounded = name == "muon" and has_fast_bf16(torch.device("cpu"))
+    loss_noise, weight_noise = (1e-3, 2e-2) if rounded else (1e-5, 1e-4)
     ours, theirs = read_rows(alone.losses), read_rows(pair.losses)
     assert [row["step"] for row in theirs] == [str(step) for step in range(1, 9)]
     for one, other in zip(ours, theirs, strict=True):
@@ -118,13 +123,13 @@ def test_losses_and_weights_are_those_of_one_process(
         for column in {"train_loss", "causal_loss", "masked_loss", "soft_loss"} & set(one):
             # A step of one block has rows of one kind alone.
             assert one[column] == other[column] == "" or float(one[column]) == pytest.approx(
-                float(other[column]), abs=1e-5
+                float(other[column]), abs=loss_noise
             )
         assert one["eval_loss"] == other["eval_loss"] == "" or float(one["eval_loss"]) == pytest.approx(
-            float(other["eval_loss"]), abs=1e-5
+            float(other["eval_loss"]), abs=loss_noise
         )
     weights, same = load_file(alone.final / "model.safetensors"), load_file(pair.final / "model.safetensors")
-    assert max(float((weights[key] - same[key]).abs().max()) for key in weights) < 1e-4
+    assert max(float((weights[key] - same[key]).abs().max()) for key in weights) < weight_noise
     assert read_json(pair.metrics)["devices"] == 2
 
 

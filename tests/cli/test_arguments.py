@@ -81,16 +81,16 @@ def test_no_folder_called_tilde_appears(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "command", [name for name in COMMANDS if any("--seed" in a.option_strings for a in actions(name))]
+    "command",
+    # `train` and `distill` take theirs as a key of the configuration, which is checked with all others.
+    [name for name in COMMANDS if any("--seed" in a.option_strings and a.type is not None for a in actions(name))],
 )
 def test_a_seed_that_no_generator_takes_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in ("-1", "4294967296", "1e3", "x"):
         with pytest.raises(SystemExit) as end:
-            parse(
-                command, [f"--seed={seed}"] if command != "train" else ["--config", "c.yaml", f"--seed={seed}", "--x"]
-            )
+            parse(command, [f"--seed={seed}"])
         assert end.value.code == 2
-        assert command == "train" or "is no whole number from 0 to 4294967295" in capsys.readouterr().err
+        assert "is no whole number from 0 to 4294967295" in capsys.readouterr().err
 
 
 def test_an_argument_that_is_not_utf8_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,10 +107,10 @@ def test_two_configurations_are_one_too_many(capsys: pytest.CaptureFixture[str])
 
 
 def test_flags_of_other_trainers_set_the_key() -> None:
-    from babyllama.cli.train import _flags
+    from babyllama.cli.train import flags_of
 
     _, args = parse("train", ["llama-10M", "--learning-rate", "1e-3", "--max_steps=5", "--output-path", "there"])
-    assert {key: value for _, key, value in _flags(args)} == {
+    assert {key: value for _, key, value in flags_of(args)} == {
         "training.lr": "1e-3",
         "training.max_steps": "5",
         "logging.output_dir": "there",

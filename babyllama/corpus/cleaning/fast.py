@@ -2,7 +2,9 @@
 
 A cleaner must look at every character of a corpus but changes few lines of it. So one search finds the lines on which a
 rule's strings (`Rule.needs`) stand, for many documents at once, and only these lines are worked on, all together. That
-is 5 to 22 times as fast on the real files (`python benchmarks/corpus.py --parts cleaning`).
+is 8 to 30 times as fast on the real files (`python benchmarks/corpus.py --parts cleaning`).
+
+Results kept by line would save nothing: of the lines worked on 0 to 19 % have been seen before.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ class FastRules:
         return texts
 
     def _with_characters_replaced(self, text: str) -> str:
-        """`text` after the rules on characters: one replacement for each kind of character, since a text has few."""
+        """`text` after the rules on characters: one replacement for each kind of character, since a text has few.
+
+        With the look for such characters before it that takes 1 ms per MB, where an expression takes 4, or 12 with tabs.
+        """
         replacements = self._replacements(text)
         if "\r" in replacements:
             text = text.replace("\r\n", "\n")
@@ -163,7 +168,8 @@ class _Calls:
     """Finds the lines on which the strings of rules stand.
 
     A string is looked up by two neighbours of its characters, and all strings in one pass: of the characters' codes
-    one table makes bits for the first of two, one for the second, and where both have a bit two may stand together.
+    one table makes bits for the first of two, one for the second, and where both have a bit two may stand together. On
+    subtitles and CHILDES that takes half the time of a search for each string (8 instead of 16, 6 instead of 14 ms per MB).
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:

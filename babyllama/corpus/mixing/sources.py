@@ -21,7 +21,7 @@ from babyllama.corpus.reading.splitting import Part, split_file, split_record
 from babyllama.errors import ConfigError, DataError
 
 _CLEANED_TOGETHER = 1 << 17
-"""Characters from which on documents are cleaned without waiting for more. A quarter of it costs a tenth of the speed."""
+"""Characters from which on documents are cleaned without waiting for more. A quarter costs short ones a tenth of the speed."""
 
 
 @dataclass(frozen=True)

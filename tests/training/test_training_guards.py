@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 from pathlib import Path
@@ -20,7 +21,6 @@ from babyllama.runs.rows import read_rows
 from babyllama.text import duration, perplexity
 from babyllama.training import check_training, compiling, micro_batch, newest_checkpoint, train
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.hooks import trackers
 from babyllama.training.hooks.display import Display
 from babyllama.training.hooks.guard import LossGuard
 from babyllama.training.hooks.recorder import Recorder
@@ -314,7 +314,12 @@ def test_compiling_pays_only_in_long_runs(capsys: pytest.CaptureFixture[str], mo
 def test_every_key_is_read_somewhere(section: str) -> None:
     """A key without an effect would be a lie in the configuration reference."""
     package = Path(compiling.__file__).parents[1]
-    rooms = [*package.glob("training/**/*.py"), *package.glob("config/sections/__init__.py"), *package.glob("*.py")]
+    rooms = [
+        *package.glob("training/**/*.py"),
+        *package.glob("settings/*.py"),
+        *package.glob("config/sections/__init__.py"),
+        *package.glob("*.py"),
+    ]
     code = "\n".join(path.read_text() for path in rooms)
     for key in type(getattr(tiny_config(Path()), section)).model_fields:
         assert re.search(rf"(training|section|optimization|logging)\.{key}\b", code), key
@@ -343,7 +348,8 @@ def test_what_a_user_can_mend_is_found_before_anything_is_written(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(trackers._PACKAGES, "trackio", "a_package_that_is_not_there")
+    installed = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "trackio" else installed(name))
     config = tiny_config(tmp_path, **{"evaluation": {"blimp_data": "/none/here"}, **sections})
     given: dict[str, Any] = {
         "resume": resume,

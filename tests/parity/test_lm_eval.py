@@ -61,7 +61,7 @@ def test_blimp_scores_and_decisions(tmp_path: Path, family: str, monkeypatch: py
     model = save_model(tmp_path / "model", family)
     folder = write_pairs(tmp_path / "pairs", MORE_PAIRS)
     theirs = run_blimp_tasks(model, folder, tmp_path)
-    ours = score_minimal_pairs(load(model), folder, protocol="lm-eval")
+    ours = score_minimal_pairs(load(model), folder, protocol="lm-eval", dtype="fp32")
     by_uid = {uid: [i for i, pair in enumerate(ours.pairs) if pair.uid == uid] for uid in ours.paradigms}
     for uid, rows in by_uid.items():
         samples = sorted(theirs["samples"][f"local_{uid}"], key=lambda sample: sample["doc_id"])
@@ -80,7 +80,7 @@ def test_eos_stands_in_front_where_there_is_no_bos(tmp_path: Path) -> None:
 
     model = save_model(tmp_path / "model", "GPT2", make_tokenizer(bos=None))
     lm = harness(model)
-    ours = score_minimal_pairs(load(model), write_pairs(tmp_path / "pairs"))
+    ours = score_minimal_pairs(load(model), write_pairs(tmp_path / "pairs"), dtype="fp32")
     requests = [
         Instance(request_type="loglikelihood", doc={}, arguments=("", " " + pair.good), idx=0) for pair in ours.pairs
     ]
@@ -94,12 +94,12 @@ def test_a_tokenizer_that_adds_marks_of_its_own(tmp_path: Path) -> None:
     plain = save_model(tmp_path / "plain", "Llama")
     folder = write_pairs(tmp_path / "pairs")
     theirs = run_blimp_tasks(model, folder, tmp_path)
-    ours = score_minimal_pairs(load(model), folder)
+    ours = score_minimal_pairs(load(model), folder, dtype="fp32")
     scores = {uid: [r[0][0] for s in theirs["samples"][f"local_{uid}"] for r in s["resps"]] for uid in ours.paradigms}
     assert {uid: len(values) for uid, values in scores.items()} == {"agreement": 6, "anaphor": 4, "npi": 4}
     first = [pair.uid for pair in ours.pairs].index("npi")
     np.testing.assert_allclose(ours.scores.good[first], scores["npi"][0], atol=1e-4)
-    np.testing.assert_array_equal(ours.scores.good, score_minimal_pairs(load(plain), folder).scores.good)
+    np.testing.assert_array_equal(ours.scores.good, score_minimal_pairs(load(plain), folder, dtype="fp32").scores.good)
 
 
 @pytest.mark.integration

@@ -1,4 +1,4 @@
-"""Scores against minicons itself, on the same model. Needs the extra `parity`."""
+"""Scores against minicons itself, on the same model, in fp32 whatever the processor. Needs the extra `parity`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def scorer(folder: Path, kind: str = "IncrementalLMScorer") -> Any:
 @pytest.mark.parametrize("adds_marks", [False, True])
 def test_minimal_pair_scores(tmp_path: Path, family: str, adds_marks: bool) -> None:
     model = save_model(tmp_path / "model", family, make_tokenizer(adds_marks=adds_marks))
-    ours = score_minimal_pairs(load(model), write_pairs(tmp_path / "pairs"), protocol="minicons")
+    ours = score_minimal_pairs(load(model), write_pairs(tmp_path / "pairs"), protocol="minicons", dtype="fp32")
     theirs = scorer(model)
     for attribute, found in (("good", ours.scores.good), ("bad", ours.scores.bad)):
         sentences = [getattr(pair, attribute) for pair in ours.pairs]

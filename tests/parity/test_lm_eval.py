@@ -21,7 +21,8 @@ MORE_PAIRS = [
     *PAIRS,
     ("same", "The cat is here.", "The cat is here."),
     ("same", "A dog saw the cat.", "A dog saw the the cat."),
-    ("marks", "It costs 5 € <s> said Zoë.", "It cost 5 € <s> said Zoë."),
+    # No `<s>` here: in raw text it is ordinary text to us and a special token to the harness (docs/tokenizers.md).
+    ("letters", "It costs 5 € <i> said Zoë.", "It cost 5 € <i> said Zoë."),
 ]
 
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,26 @@ def sole_builder(path: str | Path) -> Iterator[None]:
     lock = Lock(path.parent / f".lock-{path.name}")
     if lock.path.is_symlink():
         raise RunError(f"{lock.path} is a link, and a lock file must not lead elsewhere. Remove it.")
+    made = [folder for folder in path.parents if not folder.exists()]
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(wait=True)
+        while True:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A process that made nothing after all may remove the folder in between.
+            with contextlib.suppress(FileNotFoundError):
+                lock.acquire(wait=True)
+                break
     try:
         yield
     finally:
         lock.release(remove=True)
+        remove_empty(made)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of `folders`, innermost first, in which nothing was made after all."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

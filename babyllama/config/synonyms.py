@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from babyllama.registry import nearest
+
 _NAMES = {
     "data.train_path": "train_file train_files train_data train_dataset training_data dataset_path data_path",
     "data.eval_path": "eval_file eval_data eval_dataset validation_file val_file val_path dev_path valid_path test_path",
@@ -52,4 +54,14 @@ SYNONYMS = {name: key for key, names in _NAMES.items() for name in names.split()
 
 def synonym(name: str) -> str | None:
     """The key that `name`, in any case and with - or _, is another word for."""
-    return SYNONYMS.get(name.strip("-").lower().replace("-", "_"))
+    return SYNONYMS.get(_plain(name))
+
+
+def near_synonym(name: str) -> str | None:
+    """The key that `name`, misspelled, may be another word for."""
+    near = nearest(_plain(name), SYNONYMS)
+    return SYNONYMS[near] if near else None
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").lower().replace("-", "_")

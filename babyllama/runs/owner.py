@@ -14,7 +14,7 @@ from typing import Any
 
 from babyllama.artifacts import Lock, recover_folder, sole_builder
 from babyllama.artifacts.files import flush_folder, is_running, read_bytes, replace_folder
-from babyllama.artifacts.locks import holder
+from babyllama.artifacts.locks import holder, remove_empty
 from babyllama.errors import BabyLlamaError, RunError
 from babyllama.runs.paths import RunPaths
 
@@ -27,10 +27,13 @@ class Ownership:
     def __init__(self, root: Path, command: str) -> None:
         self.root, self._command = root, command
         self._lock = Lock(RunPaths(root).lock)
+        self._made: list[Path] = []
+        """Folders above the run that were not there before."""
 
     def take(self) -> None:
         """Take the lock, making the folder if need be; `RunError` naming the owner when another process has it."""
         path = RunPaths(self.root).lock
+        self._made = [folder for folder in self.root.parents if not folder.exists()]
         with sole_builder(self.root):
             recover_folder(self.root)
             if self.root.is_symlink() or (self.root.exists() and not self.root.is_dir()):
@@ -74,8 +77,8 @@ class Ownership:
         """Let others write; a folder in which nothing was made goes."""
         with sole_builder(self.root):
             self._lock.release(remove=True)
-            with contextlib.suppress(OSError):
-                self.root.rmdir()
+            remove_empty([self.root])
+        remove_empty(self._made)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from babyllama.config.raw import RawConfig
 from babyllama.config.reference import section_keys
 from babyllama.config.scalars import Scalar, typed
 from babyllama.config.sections import Config
-from babyllama.config.synonyms import synonym
+from babyllama.config.synonyms import near_synonym, synonym
 from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.errors import ConfigError
@@ -196,6 +196,9 @@ def _unknown_key(key: KeyPath) -> str:
     elsewhere = [name for name in section_keys() if name.split(".")[-1] == last]
     if elsewhere:
         return f"unknown key here; it belongs to {elsewhere[0]}"
+    meant = near_synonym(str(last))
+    if meant:
+        return f"unknown key; did you mean {meant}?"
     where = dotted(tuple(parents)) or "a configuration"
     return f"unknown key; {where} has: {', '.join(section.model_fields)}"
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -135,6 +136,33 @@ def test_where_no_lock_can_be_made_what_is_there_is_still_read(tmp_path: Path) -
         pass
     with pytest.raises(ValueError, match="own"), sole_builder(tmp_path / "artifact"):
         raise ValueError("its own")
+
+
+def test_no_empty_folder_is_left_where_nothing_was_built(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for path in (tmp_path / "new" / "folder" / "artifact", tmp_path / "kept" / "artifact"):
+        with pytest.raises(ValueError), sole_builder(path):
+            raise ValueError
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+def test_a_builder_that_waited_in_a_folder_since_removed_makes_it_anew(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "artifact"
+    waits = threading.Event()
+
+    def build() -> None:
+        waits.set()
+        with sole_builder(path):
+            path.write_text("built")
+
+    second = threading.Thread(target=build)
+    with pytest.raises(ValueError), sole_builder(path):
+        second.start()
+        waits.wait()
+        time.sleep(0.2)
+        raise ValueError
+    second.join()
+    assert path.read_text() == "built"
 
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:

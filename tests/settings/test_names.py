@@ -34,6 +34,7 @@ def test_every_synonym_leads_to_a_key_and_is_none_itself() -> None:
         ("model: {num_attention_heads: 2}", "model.n_head"),
         ("data: {block_size: 64}", "data.seq_length"),
         ("training: {lr_scheduler_type: cosine}", "optimization.schedule"),
+        ("training: {learnin_rate: 1e-3}", "training.lr"),
     ],
 )
 def test_another_trainers_name_of_a_key_is_known(mistakes, text: str, key: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from babyllama import console
 from babyllama.artifacts import atomic_file, fingerprint_value, write_text
 from babyllama.config import Config
+from babyllama.corpus.fetching.origin import data_sets
 from babyllama.device import choose_device, describe_device, set_threads
 from babyllama.errors import DamagedFileError, RunError
 from babyllama.inputs import Inputs, prepare_inputs
@@ -221,6 +222,7 @@ def _record(run: Run, config: Config, inputs: Inputs, *, kept: bool) -> RunRecor
         directory=RunRecord.relative_directory(run.root),
         seed=config.training.seed,
         synthetic=inputs.synthetic,
+        datasets=data_sets(config),
         fingerprints={"config": fingerprint_value(config.model_dump(mode="json")), **inputs.fingerprints},
     )
     if before:

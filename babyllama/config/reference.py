@@ -117,4 +117,10 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return f"`{dump(value).removesuffix(chr(10)).removesuffix(chr(10) + '...')}`"
+    if isinstance(value, list):
+        return f"`[{', '.join(map(_on_one_line, value))}]`"
+    return f"`{_on_one_line(value)}`"
+
+
+def _on_one_line(value: Any) -> str:
+    return dump(value).removesuffix("\n").removesuffix("\n...")

@@ -109,6 +109,36 @@ def _folder_name(text: str) -> str:
     return text
 
 
+def _lines(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    for line in text.splitlines():
+        _plain(line.replace("\t", " "))
+    return text
+
+
+def _repo_name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text, re.ASCII) or len(text) > 96:
+        raise ValueError("must be owner/name, of letters, digits, - _ and ., at most 96 characters")
+    if "--" in text or ".." in text or any(part[0] in "-." or part[-1] in "-." for part in text.split("/")):
+        raise ValueError("is no name the Hub takes: no -- or .., and no - or . at either end of a part")
+    return text
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}|multilingual", text, re.ASCII):
+        raise ValueError("must be an ISO 639 code of two or three letters, as en, or multilingual")
+    return text
+
+
+def _licence(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text, re.ASCII):
+        raise ValueError(
+            "must be spelled as the Hub does, in lower case without spaces: mit, apache-2.0, cc-by-4.0, other"
+        )
+    return text
+
+
 def _module_name(text: str) -> str:
     if not all(part.isidentifier() for part in text.split(".")):
         raise ValueError("must be the name of a Python module, without .py")
@@ -159,6 +189,12 @@ Optional_ = BeforeValidator(_none_from_text)
 """Beside `... | None`: the spellings of an absent value in old YAML files."""
 Text = Annotated[str, AfterValidator(_text)]
 """A name or other text on one line."""
+Lines = Annotated[str, AfterValidator(_lines)]
+"""Text of one line or several."""
+RepoName = Annotated[str, AfterValidator(_repo_name)]
+"""A repository on the Hub."""
+Language = Annotated[str, AfterValidator(_language)]
+LicenceName = Annotated[str, AfterValidator(_licence)]
 FilePath = Annotated[str, AfterValidator(expand_path)]
 """A file, folder or glob; `~` and `$VAR` are replaced when the configuration is read."""
 AmountText = Annotated[str, AfterValidator(_amount)]

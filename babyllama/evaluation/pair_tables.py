@@ -7,7 +7,7 @@ from typing import Any
 
 from babyllama.evaluation.results import Table
 from babyllama.evaluation.statistics import wilson
-from babyllama.text import percent
+from babyllama.text import markdown, percent
 
 _COLUMNS = ("accuracy %", "95 % interval", "pairs", "ties")
 
@@ -41,6 +41,14 @@ def pair_tables(numbers: Mapping[str, Any], *, paradigms: bool = False) -> list[
         Table(title, _COLUMNS, rows, frozenset(bold), above=(counts, "")),
         Table("does length decide? (in tokens)", _COLUMNS, bias, below=("", _averages(numbers))),
     ]
+
+
+def phenomenon_table(numbers: Mapping[str, Any], title: str) -> Table:
+    """Accuracy by linguistic term, in Markdown, worst last."""
+    rows = sorted(numbers["terms"].items(), key=lambda item: -item[1]["accuracy"])
+    cells = [[markdown(name.replace("_", " ")), *_cells(name, row)[1:]] for name, row in rows]
+    title = f"{markdown(title)} by phenomenon, protocol `{numbers['protocol']}`"
+    return Table(title, _COLUMNS, cells, below=(_averages(numbers) + ".",))
 
 
 def _averages(numbers: Mapping[str, Any]) -> str:

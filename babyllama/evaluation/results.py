@@ -100,6 +100,14 @@ class Result(ABC):
     def tables(self, *, details: bool = False) -> list[Table]:
         """It as tables for a terminal; with `details` to the last group."""
 
+    def card_tables(self) -> list[Table]:
+        """Its parts as a model card states them; none of a result on a part of its data."""
+        return []
+
+    def limits(self) -> list[str]:
+        """What it says about what the model cannot do, one sentence each, in Markdown."""
+        return []
+
     def curve(self) -> dict[str, float]:
         """The numbers that a learning curve follows, by column."""
         return {}

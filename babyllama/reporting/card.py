@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os.path
-from typing import Any
+import re
 
 from babyllama import __version__
-from babyllama.artifacts import write_text
-from babyllama.reporting.comparison import figures, shown, siblings, side_by_side
+from babyllama.artifacts import atomic_file, read_bytes, write_text
+from babyllama.reporting import card_tables
+from babyllama.reporting.card_metadata import is_babylm, metadata
+from babyllama.reporting.comparison import shown, siblings, side_by_side
 from babyllama.runs import RunFacts
-from babyllama.text import code, markdown
+from babyllama.text import markdown
 
 SOFTWARE = f"""\
 @software{{babyllama,
@@ -31,27 +32,42 @@ BABYLM = """\
 }"""
 
 
+PLOT = "plots/loss.png"
+"""The picture of a card, from the folder that the card is in."""
+PROMPT = "Once upon a time"
+
+
 def write_card(facts: RunFacts) -> str:
-    """Write modelcard.md, and the same text as final/README.md once the model is there; returns it."""
+    """Write modelcard.md, and once the model is there the same text as final/README.md with what it links; returns it."""
     paths, text = facts.paths, card_text(facts)
     write_text(paths.card, text)
     if paths.final.is_dir():
         write_text(paths.published_card, text)
+        for name in (paths.config.name, PLOT):
+            if (paths.root / name).is_file():
+                with atomic_file(paths.final / name, "wb") as copy:
+                    copy.write(read_bytes(paths.root / name))
     return text
 
 
-def card_text(facts: RunFacts) -> str:
-    """The card as Markdown with the Hub's metadata (model-index) in front."""
+def card_text(facts: RunFacts, *, place: str | None = None) -> str:
+    """The card as Markdown with the Hub's metadata (model-index) in front; `place` is what the usage code loads."""
+    place = place or facts.config.publish.repo_id or facts.paths.final.as_posix()
     beside = siblings(facts.paths)
     sections = [
-        f"---\n{_metadata(facts)}\n---",
+        f"---\n{metadata(facts)}\n---",
         f"# {markdown(facts.name)}",
         _introduction(facts),
-        _use(facts),
-        "## Results\n\n" + _results(facts),
-        "## Training\n\n" + _training(facts),
+        _use(facts, place),
+        "## Results\n\n" + card_tables.results(facts),
+        "## Architecture\n\n" + card_tables.architecture(facts),
+        "## Data\n\n" + card_tables.data(facts),
+        "## Training\n\n" + card_tables.training(facts) + _plot(facts),
+        "## Compute\n\n" + card_tables.compute(facts),
         "## Repeat it\n\n" + _repeat(facts),
+        "## Intended use\n\n" + _intended_use(facts),
         "## Ethics and limits\n\n" + _limits(facts),
+        "## Licence\n\n" + _licence(facts),
         "## Cite\n\n" + _cite(facts),
     ]
     if beside:
@@ -60,38 +76,26 @@ def card_text(facts: RunFacts) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _metadata(facts: RunFacts) -> str:
-    """The YAML header; evaluation results go into `model-index`, which the Hub shows."""
-    from huggingface_hub import EvalResult, ModelCardData
-
-    measures = (measure for result in shown(facts) for measure in result.headline())
-    results = [EvalResult(**measure.published) for measure in measures if measure.published is not None]
-    family = facts.config.model.architecture_name.removesuffix("ForCausalLM").lower()
-    tags = ["babyllama", "small-language-model", "causal-lm", family]
-    if facts.synthetic:
-        tags.append("synthetic-data")
-    elif _is_babylm(facts):
-        tags.append("babylm")
-    data = ModelCardData(
-        language="en",
-        library_name="transformers",
-        pipeline_tag="text-generation",
-        tags=tags,
-        model_name=facts.name,
-        eval_results=results or None,
-    )
-    return data.to_yaml()
+def checkpoint_card(facts: RunFacts, name: str, words: int | None, place: str) -> str:
+    """The card of the words-seen checkpoint `name`, as the branch of the repository `place` that has its name."""
+    seen = f" after {words:,} words of training text (repeats counted)" if words else ""
+    main = f"https://huggingface.co/{place}"
+    sections = [
+        f"---\n{metadata(facts, results=False)}\n---",
+        f"# {markdown(facts.name)}, {markdown(name)}",
+        f"{markdown(facts.name)}{seen}: a checkpoint on the way, not the finished model. "
+        f"Results, data, limits and how to cite are on [the page of the finished model]({main}).",
+        _use(facts, place, revision=name),
+        "## Licence\n\n" + _licence(facts),
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
-def _is_babylm(facts: RunFacts) -> bool:
-    """Whether the paths of the training text or of the sources of its mix speak of BabyLM."""
-    paths = [facts.config.data.train_path]
-    mixing = facts.config.mixing
-    if mixing is not None:
-        # A path of its own leads out of the root, which need not be where the text lies.
-        paths = [os.path.normpath(os.path.join(mixing.root, one.path)) for one in mixing.sources if one.path]
-        paths += [one.hub for one in mixing.sources if one.hub]
-    return any("babylm" in path.lower() for path in paths)
+def usage_code(card: str) -> str:
+    """The Python block of a card."""
+    found = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+    assert found is not None
+    return found[1]
 
 
 def _introduction(facts: RunFacts) -> str:
@@ -106,21 +110,28 @@ def _introduction(facts: RunFacts) -> str:
     return text
 
 
-def _use(facts: RunFacts) -> str:
+def _use(facts: RunFacts, place: str, revision: str | None = None) -> str:
+    adds_bos = _adds_bos(facts)
     context = (
         "the tokenizer puts `<s>` in front of a text by itself and adds no `</s>`."
-        if _adds_bos(facts)
+        if adds_bos
         else "the tokenizer adds no special tokens by itself, so put `<s>` in front of a text."
     )
-    place = json.dumps(facts.paths.final.as_posix(), ensure_ascii=False)
-    return (
-        "```python\n"
-        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        f"tokenizer = AutoTokenizer.from_pretrained({place})\n"
-        f"model = AutoModelForCausalLM.from_pretrained({place})\n"
-        "```\n\n"
-        f"The model was trained on `<s> document </s>`; {context}"
-    )
+    arguments = json.dumps(place, ensure_ascii=False) + (f', revision="{revision}"' if revision else "")
+    code = [
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n",
+        f"tokenizer = AutoTokenizer.from_pretrained({arguments})",
+        f"model = AutoModelForCausalLM.from_pretrained({arguments})",
+    ]
+    if facts.config.training.objective != "masked":
+        prompt = PROMPT if adds_bos else f"<s>{PROMPT}"
+        code += [
+            f'inputs = tokenizer("{prompt}", return_tensors="pt")',
+            "output = model.generate(**inputs, max_new_tokens=40, do_sample=True)",
+            "print(tokenizer.decode(output[0], skip_special_tokens=True))",
+        ]
+    lines = "\n".join(code)
+    return f"```python\n{lines}\n```\n\nThe model was trained on `<s> document </s>`; {context}"
 
 
 def _adds_bos(facts: RunFacts) -> bool:
@@ -132,44 +143,28 @@ def _adds_bos(facts: RunFacts) -> bool:
     return facts.config.tokenizer is not None and facts.config.tokenizer.add_bos
 
 
-def _results(facts: RunFacts) -> str:
-    rows = figures(facts).items()
-    if not rows:
-        return "Not evaluated yet: " + code(f"babyllama evaluate {facts.paths.root.as_posix()}") + "."
-    return "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
-
-
-def _training(facts: RunFacts) -> str:
-    config, metrics, record = facts.config, facts.metrics, facts.record
-    muon = config.optimization.optimizer == "muon"
-    rows: list[tuple[str, Any]] = [
-        ("text", code(config.data.train_path) + (" (synthetic)" if facts.synthetic else "")),
-        ("objective", config.training.objective if config.training.objective != "causal" else None),
-        *((name, markdown(value)) for name, value in (record.objective if record else {}).items()),
-        ("tokens seen", _number(metrics.tokens_seen if metrics else None)),
-        ("words seen", _number(metrics.words_seen if metrics else None)),
-        ("optimizer steps", _number(metrics.steps if metrics else None)),
-        ("epochs", f"{round(metrics.epochs, 2):g}" if metrics else None),
-        ("sequence length", config.data.seq_length),
-        ("optimizer", f"{config.optimization.optimizer}, {config.optimization.schedule} schedule"),
-        ("peak learning rate", f"{config.training.lr:g}" + (" (AdamW)" if muon else "")),
-        ("peak learning rate of the hidden matrices", f"{config.optimization.muon_lr:g} (Muon)" if muon else None),
-        ("weight decay", f"{config.optimization.weight_decay:g}"),
-        ("precision", record.precision if record else None),
-        ("device", record.device if record else None),
-        ("training time", _seconds(metrics.training_time if metrics else None)),
-        ("tokens per second", _number(metrics.tokens_per_second if metrics else None)),
-    ]
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows if value is not None)
+def _plot(facts: RunFacts) -> str:
+    there = (facts.paths.root / PLOT).is_file()
+    return f"\n\n![Block loss in training and on held-out text, over tokens seen]({PLOT})" if there else ""
 
 
 def _repeat(facts: RunFacts) -> str:
     versions = ", ".join(
         f"{name} {version}" for name, version in (facts.record.versions if facts.record else {}).items()
     )
+    name = facts.paths.config.name
     return (
-        f"`babyllama train --config {facts.paths.config.name}` with the file of this run repeats it "
+        f"`babyllama train --config {name}` with [the file of this run]({name}) repeats it "
         f"(seed {facts.config.training.seed}).\n\nVersions: {versions}."
+    )
+
+
+def _intended_use(facts: RunFacts) -> str:
+    if facts.config.publish.intended_use:
+        return facts.config.publish.intended_use.strip()
+    return (
+        "Research and teaching: what a model of this size learns from this text, and how it compares with models trained "
+        "otherwise. It follows no instructions, and is no assistant and no source of facts."
     )
 
 
@@ -179,25 +174,26 @@ def _limits(facts: RunFacts) -> str:
         if facts.synthetic
         else "its training text, which was not screened for harmful content or personal data"
     )
-    return (
+    general = (
         "A model of this size and text is made for research on language learning. It invents facts, repeats itself and "
         f"carries the biases of {source}; do not use it to inform or decide anything, and not with people who do not know "
         "what it is."
     )
+    measured = [line for result in shown(facts) for line in result.limits()]
+    measured.append(f"It was trained on rows of {facts.config.data.seq_length:,} tokens; longer texts were not tried.")
+    return general + "\n\nMeasured:\n\n" + "\n".join(f"- {line}" for line in measured)
+
+
+def _licence(facts: RunFacts) -> str:
+    publish = facts.config.publish
+    if publish.license is None:
+        return "None has been chosen (`publish.license`), so nobody is given any rights yet."
+    if publish.license == "other":
+        return f"[{markdown(publish.license_name or 'other')}]({publish.license_link})"
+    return markdown(publish.license)
 
 
 def _cite(facts: RunFacts) -> str:
-    entries = [SOFTWARE, BABYLM] if _is_babylm(facts) and not facts.synthetic else [SOFTWARE]
-    return "```bibtex\n" + "\n\n".join(entries) + "\n```"
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:,.0f}"
-
-
-def _seconds(value: float | None) -> str | None:
-    if value is None:
-        return None
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    entries = [SOFTWARE, BABYLM] if is_babylm(facts) and not facts.synthetic else [SOFTWARE]
+    own = facts.config.publish.citation
+    return "```bibtex\n" + "\n\n".join([*([own.strip()] if own else []), *entries]) + "\n```"

@@ -9,6 +9,7 @@ from babyllama.config import Config
 from babyllama.errors import RunError
 from babyllama.runs.metrics import TrainingMetrics
 from babyllama.runs.paths import RunPaths
+from babyllama.runs.publication import with_publication
 from babyllama.runs.record import RunRecord
 from babyllama.runs.results import StoredResult, load_results
 from babyllama.runs.rows import read_numbers
@@ -45,6 +46,8 @@ def read_run(paths: RunPaths) -> RunFacts:
     """Everything in the run folder; RunError when it is not a run, or when a file in it is not as it was written."""
     if not paths.config.is_file():
         raise RunError(f"{paths.root} is not a run folder: it has no {paths.config.name}.")
+    if (paths.root / "config.json").is_file():
+        raise RunError(f"{paths.root} is a model folder, not a run folder; name the run, which is the folder above it.")
     run = Run(paths.root)
     record = run.record if paths.record.exists() else None
     metrics = run.metrics if paths.metrics.exists() else None
@@ -58,7 +61,7 @@ def read_run(paths: RunPaths) -> RunFacts:
     folders = sorted(paths.checkpoint_evaluation("x").parent.glob("*"))
     return RunFacts(
         paths=paths,
-        config=run.config,
+        config=with_publication(run.config, paths),
         record=record,
         metrics=metrics,
         losses=read_numbers(paths.losses),

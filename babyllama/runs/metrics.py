@@ -43,6 +43,8 @@ class TrainingMetrics:
     devices: int
     resumed_from_step: int | None
     """Step of the checkpoint this session began with."""
+    flops_per_token: int | None = None
+    """Operations of training per token, by the model's size; None in files of older versions."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Facts of the curves that training wrote."""
 

@@ -104,6 +104,11 @@ class RunPaths:
         return self.final / "README.md"
 
     @property
+    def publish(self) -> Path:
+        """What the published page says, where it is no longer what the configuration said: a configuration over that file."""
+        return self.root / "publish.yaml"
+
+    @property
     def siblings(self) -> Path:
         """The runs that this one was compared with, as paths that start here."""
         return self.root / "siblings.json"

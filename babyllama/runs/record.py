@@ -58,6 +58,8 @@ class RunRecord:
     versions: dict[str, str] = field(default_factory=package_versions)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Facts of the files that are written once, at the start: configuration, token counts, tokenizer."""
+    datasets: dict[str, str] = field(default_factory=dict)
+    """Hub names of the data sets behind the text, as far as known, each with the licence that the Hub stated or ""."""
     objective: dict[str, Any] = field(default_factory=dict)
     """What a reader must know about what was learned, beside the configuration; rows of the card."""
     decisions: Decisions = field(default_factory=Decisions)

@@ -18,6 +18,7 @@ from babyllama.settings import load_config
 NOT_PART_OF_A_RUN = (
     "evaluation.",
     "logging.",
+    "publish.",
     "plugins",
     "model.name",
     "data.packed_dir",

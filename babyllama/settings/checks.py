@@ -77,6 +77,16 @@ def _context_holds_a_block(config: Config) -> Iterator[Finding]:
         yield "model.max_position_embeddings", f"must be at least data.seq_length ({config.data.seq_length})"
 
 
+@_on("publish.license", "publish.license_name", "publish.license_link")
+def _other_licence_is_named(config: Config) -> Iterator[Finding]:
+    publish = config.publish
+    named = publish.license_name, publish.license_link
+    if publish.license == "other" and None in named:
+        yield "publish.license", "other needs license_name and license_link, so that readers know which"
+    elif publish.license != "other" and any(named):
+        yield "publish.license", "must be other where license_name or license_link is given"
+
+
 @_on("training.batch_size", "training.effective_batch_size")
 def _effective_batch(config: Config) -> Iterator[Finding]:
     effective, micro = config.training.effective_batch_size, config.training.batch_size

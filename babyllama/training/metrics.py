@@ -28,10 +28,10 @@ def training_metrics(
     best = trainer.config.training.keep_best and state.best_eval_loss is not None
     eval_loss = state.best_eval_loss if best else state.last_eval_loss
     speed = state.tokens_seen / state.train_seconds if state.train_seconds else 0.0
-    share = None
+    share, flops = None, flops_per_token(model, plan.seq_length)
     if state.train_seconds >= _MINUTE:
         peak = peak_flops(machine.device, machine.precision.name) * plan.devices
-        share = speed * flops_per_token(model, plan.seq_length) / peak
+        share = speed * flops / peak
     return TrainingMetrics(
         train_loss=state.last_train_loss,
         eval_loss=eval_loss,
@@ -52,6 +52,7 @@ def training_metrics(
         device=describe_device(machine.device),
         devices=plan.devices,
         resumed_from_step=resumed_from_step,
+        flops_per_token=flops,
     )
 
 

@@ -10,9 +10,12 @@ import pytest
 import yaml
 from evaluation_world import make_tokenizer, save_metrics, save_run
 
+from babyllama.cli import main
+from babyllama.errors import ConfigError, RunError
 from babyllama.evaluation.pairs import BLIMP_PARADIGMS
 from babyllama.reporting import read_run, write_card
-from babyllama.reporting.card import BABYLM, SOFTWARE
+from babyllama.reporting.card import BABYLM, SOFTWARE, usage_code
+from babyllama.reporting.energy import rated_watts
 from babyllama.runs import RunPaths, RunRecord, StoredResult, save_result
 
 pytestmark = pytest.mark.unit
@@ -169,3 +172,115 @@ def test_a_card_names_family_ethics_and_how_to_cite(paths: RunPaths, repository:
         assert entry in hub, "the documentation says the same"
     RunRecord.new("tiny", synthetic=True).save(paths)
     assert BABYLM not in write_card(read_run(paths))
+
+
+def test_the_usage_code_runs_against_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for marks in (False, True):
+        run = RunPaths(save_run(tmp_path / str(marks), tokenizer=make_tokenizer(adds_marks=marks)))
+        exec(usage_code(write_card(read_run(run))), {})
+        assert capsys.readouterr().out.startswith("Once upon a time")
+
+
+def test_the_card_in_final_has_beside_it_what_it_links(tmp_path: Path) -> None:
+    run = RunPaths(save_run(tmp_path / "run"))
+    run.plots.mkdir()
+    (run.plots / "loss.png").write_bytes(b"png")
+    text = write_card(read_run(run))
+    for folder in (run.root, run.final):
+        for link in ("training_config.yaml", "plots/loss.png"):
+            assert f"]({link})" in text
+            assert (folder / link).read_bytes() == (run.root / link).read_bytes()
+    with pytest.raises(RunError, match=r"final is a model folder, not a run folder; name the run"):
+        read_run(RunPaths(run.final))
+
+
+PUBLISH = {
+    "repo_id": "someone/tiny", "license": "cc-by-4.0", "languages": ["de", "en"], "datasets": ["someone/books"], "tags": ["poems"],
+    "intended_use": "Reading\nonly.", "citation": "@misc{mine}",
+}  # fmt: skip
+
+
+def test_licence_languages_data_sets_and_citation_are_those_of_the_configuration(paths: RunPaths) -> None:
+    write_run(paths.root, publish=PUBLISH)
+    RunRecord.new("tiny", datasets={"a/b": "mit"}).save(paths)
+    text = write_card(read_run(paths))
+    data = huggingface_hub.ModelCard.load(paths.card).data
+    assert (data.license, data.language, data.datasets) == ("cc-by-4.0", ["de", "en"], ["a/b", "someone/books"])
+    assert "poems" in data.tags
+    assert "[a/b](https://huggingface.co/datasets/a/b), licence there: mit." in text
+    assert "## Intended use\n\nReading\nonly.\n" in text
+    assert "```bibtex\n@misc{mine}\n\n@software{" in text
+    assert 'from_pretrained("someone/tiny")' in usage_code(text)
+    assert "## Licence\n\ncc-by-4.0\n" in text
+
+
+def test_what_the_page_says_can_be_changed_after_training(paths: RunPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(paths.root, publish={"license": "mit", "citation": "@misc{a,\n  title = {b}\n}"})
+    before = paths.config.read_bytes()
+    assert main(["card", str(paths.root), "publish.license=apache-2.0"]) == 0
+    assert main(["card", str(paths.root), "publish.languages=[de]"]) == 0
+    data = huggingface_hub.ModelCard.load(paths.card).data
+    assert (data.license, data.language) == ("apache-2.0", "de")
+    assert "title = {b}" in paths.card.read_text()
+    assert paths.config.read_bytes() == before
+    capsys.readouterr()
+    assert main(["card", str(paths.root), "training.lr=1"]) == 2
+    assert "training.lr=1: a run is trained; only what its page says can be changed here" in capsys.readouterr().err
+    assert main(["card", str(paths.root), "publish.licence=mit"]) == 2
+    assert "publish.license" in capsys.readouterr().err
+
+
+def test_results_by_phenomenon_are_of_whole_sets_only(paths: RunPaths) -> None:
+    terms = {
+        "binding": {"accuracy": 0.5, "n": 1000, "ties": 0, "low": 0.47, "high": 0.53},
+        "irregular_forms": {"accuracy": 0.9, "n": 1000, "ties": 1, "low": 0.88, "high": 0.92},
+    }
+    averages = {"accuracy_over_pairs": 0.7, "accuracy_over_terms": 0.7}
+    keep(paths, "blimp", pairs("lm-eval", 10, set="blimp", subset=True, terms=terms, **averages))
+    assert "by phenomenon" not in write_card(read_run(paths))
+    keep(paths, "blimp", pairs("lm-eval", 1000, set="blimp", subset=False, terms=terms, **averages))
+    text = write_card(read_run(paths))
+    assert "### BLiMP by phenomenon, protocol `lm-eval`" in text
+    assert text.index("| irregular forms | 90.00 | 88.0-92.0 | 1,000 | 1 |") < text.index("| binding | 50.00 |")
+    assert "not above chance (50 % lies in or above the 95 % interval) in 1 of 2 phenomena: binding." in text
+
+
+def test_what_training_cost_is_computed_from_what_was_measured(paths: RunPaths) -> None:
+    facts = {"training_time": 7200.0, "tokens_seen": 1000, "flops_per_token": 30_000, "devices": 2}
+    save_metrics(paths.root, device="NVIDIA H100 80GB HBM3", **facts)
+    text = write_card(read_run(paths))
+    assert "| operations (FLOPs), computed | 3e+07 |" in text
+    assert "| energy | 2.8 kWh, estimated, not measured: 700 W, the rated power of a device," in text
+    write_run(paths.root, publish={"watts": 50})
+    assert "| energy | 0.2 kWh, estimated, not measured: 50 W a device (publish.watts)" in write_card(read_run(paths))
+    write_run(paths.root)
+    record = RunRecord.new("tiny")
+    record.threads = 2
+    record.save(paths)
+    save_metrics(paths.root, device="Some CPU, 4 cores", **{**facts, "devices": 1})
+    assert "48 Wh, estimated, not measured: 12 W for each of 2 cores" in write_card(read_run(paths))
+    save_metrics(paths.root, device="Apple arm64 (MPS)", **facts)
+    assert "not estimated; the power of this device is not known" in write_card(read_run(paths))
+    assert [rated_watts(name) for name in ("NVIDIA L40S", "NVIDIA L4", "NVIDIA A100-SXM4-80GB", "NVIDIA L400")] == [
+        350,
+        72,
+        400,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("publish", "rule"),
+    [
+        ({"license": "MIT"}, "spelled as the Hub does"),
+        ({"license": "other"}, "other needs license_name and license_link"),
+        ({"license": "mit", "license_name": "x"}, "must be other where license_name"),
+        ({"languages": ["English"]}, "ISO 639 code"),
+        ({"repo_id": "tiny"}, "must be owner/name"),
+        ({"repo_id": "me/a--b"}, "is no name the Hub takes"),
+    ],
+)
+def test_what_the_hub_would_refuse_is_refused_here(paths: RunPaths, publish: dict[str, Any], rule: str) -> None:
+    write_run(paths.root, publish=publish)
+    with pytest.raises(ConfigError, match=rule):
+        read_run(paths)

@@ -17,6 +17,7 @@ from babyllama.config.sections.mixing import MixingSection, SourceSection
 from babyllama.config.sections.model import ModelSection
 from babyllama.config.sections.objective import ObjectiveSection
 from babyllama.config.sections.optimization import OptimizationSection
+from babyllama.config.sections.publish import PublishSection
 from babyllama.config.sections.training import TrainingSection
 from babyllama.config.types import ModuleName, Optional_, Section
 
@@ -30,6 +31,7 @@ __all__ = [
     "ModelSection",
     "ObjectiveSection",
     "OptimizationSection",
+    "PublishSection",
     "SourceSection",
     "TokenizerSection",
     "TrainingSection",
@@ -59,6 +61,8 @@ class Config(Section):
     """Present: mix sources into `data.train_path` before training."""
     evaluation: EvaluationSection = EvaluationSection()
     """What is evaluated at the end of training."""
+    publish: PublishSection = PublishSection()
+    """What the model's page on the Hub says beside what the run knows itself."""
 
     @property
     def curves(self) -> dict[str, int]:

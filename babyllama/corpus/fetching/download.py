@@ -18,10 +18,10 @@ from typing import Any
 from babyllama import console
 from babyllama.artifacts import atomic_file, damaged_file, file_facts, read_sealed, sole_builder, write_sealed
 from babyllama.corpus.fetching.catalog import DataSet, Part
+from babyllama.corpus.fetching.origin import RECORD
 from babyllama.errors import DataError, RunError
 from babyllama.text import file_size, plural
 
-RECORD = ".fetched.json"
 SECONDS = 10
 """After which a Hub that does not answer counts as out of reach."""
 

@@ -47,6 +47,16 @@ class GenerationResult(Result):
         title = f"generation: {len(self.numbers['samples'])} samples, seed {self.numbers['sampling']['seed']}"
         return [Table(title, ("value",), rows)]
 
+    def limits(self) -> list[str]:
+        """How much its samples repeat themselves, and how alike they are."""
+        share, alike = self.numbers.get("repetition"), self.numbers.get("self_bleu")
+        if share is None or alike is None:
+            return []
+        return [
+            f"In {len(self.numbers['samples'])} samples, {100 * share:.1f} % of the 4-grams repeat one of the same sample; "
+            f"self-BLEU between samples of a prompt is {alike:.2f} (1: all alike)."
+        ]
+
     def curve(self) -> dict[str, float]:
         """Variety and repetition."""
         return {name: self.numbers[name] for name in GenerationTask.curve_columns}

@@ -17,7 +17,7 @@ from babyllama.config.types import Count, FilePath, Text
 from babyllama.errors import DamagedFileError, DataError
 from babyllama.evaluation.pair_comparison import Decisions, compare_minimal_pairs
 from babyllama.evaluation.pair_results import MinimalPairResults, pair_set_title
-from babyllama.evaluation.pair_tables import comparison_tables, pair_tables
+from babyllama.evaluation.pair_tables import comparison_tables, pair_tables, phenomenon_table
 from babyllama.evaluation.pairs import PairSet, default_pair_folder, read_pairs
 from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
 from babyllama.evaluation.results import Bars, Measure, Result, Table
@@ -108,6 +108,32 @@ class MinimalPairsResult(Result):
     def tables(self, *, details: bool = False) -> list[Table]:
         """By field and term (with `details` by paradigm); whether length decides."""
         return pair_tables(self.numbers, paradigms=details)
+
+    def card_tables(self) -> list[Table]:
+        """Of a whole set: accuracy by linguistic term (phenomenon)."""
+        return [phenomenon_table(self.numbers, pair_set_title(self.numbers))] if self._whole else []
+
+    def limits(self) -> list[str]:
+        """The phenomena of a whole set in which the model is not above chance."""
+        weak = [name for name, row in self._terms.items() if row["low"] is not None and row["low"] <= 0.5]
+        if not self._whole or not weak:
+            return []
+        title, protocol = markdown(pair_set_title(self.numbers)), self.numbers["protocol"]
+        names = ", ".join(markdown(name.replace("_", " ")) for name in weak)
+        return [
+            f"{title} (protocol `{protocol}`): not above chance (50 % lies in or above the 95 % interval) in {len(weak)} of "
+            f"{len(self._terms)} phenomena: {names}."
+        ]
+
+    @property
+    def _terms(self) -> dict[str, Any]:
+        """Phenomenon -> its numbers; none in results of older versions."""
+        terms: dict[str, Any] = self.numbers.get("terms", {})
+        return terms
+
+    @property
+    def _whole(self) -> bool:
+        return bool(self._terms) and not self.numbers.get("subset", False)
 
     def curve(self) -> dict[str, float]:
         """Accuracy and number of pairs."""

@@ -39,6 +39,7 @@ COMMANDS = {
     "generate": "continue a prompt",
     "report": "draw a run's plots again",
     "card": "write a run's model card again",
+    "push": "publish a run on the Hugging Face Hub",
     "config": "show a resolved configuration, the schema, all keys, the families",
 }
 

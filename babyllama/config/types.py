@@ -117,7 +117,8 @@ def _lines(text: str) -> str:
     return text
 
 
-def _repo_name(text: str) -> str:
+def check_repo_name(text: str) -> str:
+    """`text` if the Hub takes it as the name of a repository; ValueError, with the rule as message, if not."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", text, re.ASCII) or len(text) > 96:
         raise ValueError("must be owner/name, of letters, digits, - _ and ., at most 96 characters")
     if "--" in text or ".." in text or any(part[0] in "-." or part[-1] in "-." for part in text.split("/")):
@@ -191,7 +192,7 @@ Text = Annotated[str, AfterValidator(_text)]
 """A name or other text on one line."""
 Lines = Annotated[str, AfterValidator(_lines)]
 """Text of one line or several."""
-RepoName = Annotated[str, AfterValidator(_repo_name)]
+RepoName = Annotated[str, AfterValidator(check_repo_name)]
 """A repository on the Hub."""
 Language = Annotated[str, AfterValidator(_language)]
 LicenceName = Annotated[str, AfterValidator(_licence)]

@@ -7,7 +7,6 @@ costs no more than the last megabytes. What was brought, and from which revision
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from babyllama import console
 from babyllama.artifacts import atomic_file, damaged_file, file_facts, read_sealed, sole_builder, write_sealed
 from babyllama.corpus.fetching.catalog import DataSet, Part
+from babyllama.corpus.fetching.hub import checksum, endpoint, first_line, is_out_of_reach
 from babyllama.corpus.fetching.origin import RECORD
 from babyllama.errors import DataError, RunError
 from babyllama.text import file_size, plural
@@ -40,11 +40,9 @@ class RemoteFile:
         """Does the file at `path` hold what the Hub says it should?"""
         if path.stat().st_size != self.bytes:
             return False
-        digest = hashlib.sha256() if self.sha256 else hashlib.sha1(f"blob {self.bytes}\0".encode())
         with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest() == (self.sha256 or self.git_sha1)
+            found = checksum(iter(lambda: stream.read(1 << 20), b""), self.bytes, large=self.sha256 is not None)
+        return found == (self.sha256 or self.git_sha1)
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def _listing(data: DataSet, part: Part) -> Listing:
     from huggingface_hub import HfApi
 
     with _told_in_one_line(data, part):
-        info = HfApi(endpoint=_endpoint()).dataset_info(part.repository, files_metadata=True, timeout=SECONDS)
+        info = HfApi(endpoint=endpoint()).dataset_info(part.repository, files_metadata=True, timeout=SECONDS)
         card = info.card_data.to_dict() if info.card_data else {}
     files = [
         RemoteFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None, one.blob_id or "")
@@ -163,7 +161,7 @@ def _download(data: DataSet, part: Part, revision: str, file: RemoteFile, target
     from huggingface_hub.utils import build_hf_headers, disable_progress_bars
 
     disable_progress_bars()
-    url = hf_hub_url(part.repository, file.name, repo_type="dataset", revision=revision, endpoint=_endpoint())
+    url = hf_hub_url(part.repository, file.name, repo_type="dataset", revision=revision, endpoint=endpoint())
     growing = target.with_name(f".part-{(file.sha256 or file.git_sha1)[:16]}")
     target.parent.mkdir(parents=True, exist_ok=True)
     if growing.exists() and growing.stat().st_size > file.bytes:
@@ -212,12 +210,6 @@ def _rows_to_lines(table: Path, target: Path) -> None:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    return os.environ.get("HF_ENDPOINT") or str(constants.ENDPOINT)
-
-
 @contextlib.contextmanager
 def _told_in_one_line(data: DataSet, part: Part) -> Iterator[None]:
     """What the Hub or the way to it does wrong, as one DataError that says what to do."""
@@ -239,21 +231,13 @@ def _told_in_one_line(data: DataSet, part: Part) -> Iterator[None]:
         raise DataError(f"the Hub gives no data set at {page} (moved, or not public); look at {data.about}.") from error
     except HfHubHTTPError as error:
         raise DataError(
-            f"the Hub refused ({_first_line(error)}). Run `{command}` again later; it goes on where it stopped."
+            f"the Hub refused ({first_line(error)}). Run `{command}` again later; it goes on where it stopped."
         ) from error
     except Exception as error:
-        # The Hub's client has errors of its own, by the name of its library; a full disk is another matter.
-        on_the_way = type(error).__module__.split(".")[0].startswith("httpx") or isinstance(
-            error, ConnectionError | TimeoutError
-        )
-        if not on_the_way and not (isinstance(error, OSError) and error.errno is None):
+        if not is_out_of_reach(error):
             raise
         raise DataError(
-            f"the Hub is out of reach, or the connection broke ({_first_line(error)}). What has come is kept: run "
+            f"the Hub is out of reach, or the connection broke ({first_line(error)}). What has come is kept: run "
             f"`{command}` again when there is a network, or elsewhere and copy the folder ({page}). Without one, "
             "`babyllama synthesize` makes text and pairs."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

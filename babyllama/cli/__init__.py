@@ -33,7 +33,7 @@ COMMANDS = {
     "prepare": "pack text into token blocks",
     "train": "train a model from a configuration",
     "distill": "train a student on text and on its teachers' probabilities",
-    "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation",
+    "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation, stories",
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",
     "generate": "continue a prompt",

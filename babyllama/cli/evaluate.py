@@ -1,4 +1,4 @@
-"""Score models: minimal pairs (BLiMP), perplexity, generation.
+"""Score models: minimal pairs (BLiMP), perplexity, generation, stories.
 
 evaluate.py models/Llama-10M/                              perplexity on its held-out text and minimal pairs
 evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of BLiMP, drawn with a seed
@@ -45,6 +45,8 @@ SETTINGS = (
     "seed",
     "stride",
     "dtype",
+    "story_prompts",
+    "stories_per_prompt",
 )
 """Flags that are settings of tasks; one that is not given is left to the task."""
 
@@ -82,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
     )
+    parser.add_argument("--story-prompts", metavar="FILE", help="stories: JSON lines with prompt, words, dialogue")
+    parser.add_argument("--stories-per-prompt", type=int, metavar="N", help="stories: how many of each (default: 5)")
     parser.add_argument("--overwrite", action="store_true", help="measure again what is up to date")
     parser.add_argument(
         "--plots",

@@ -70,6 +70,7 @@ TASKS: Registry[Any] = Registry(
         "blimp": "babyllama.evaluation.tasks.minimal_pairs:MinimalPairsTask",
         "generation": "babyllama.evaluation.tasks.generation:GenerationTask",
         "surprisal": "babyllama.evaluation.tasks.surprisal:SurprisalTask",
+        "stories": "babyllama.evaluation.tasks.stories:StoryTask",
     },
     error=EvaluationError,
 )

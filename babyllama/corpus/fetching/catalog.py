@@ -106,7 +106,7 @@ CATALOG: Registry[DataSet] = Registry(
                 "TinyStories: 2.1 million short stories in the words of small children",
                 (Part("roneneldan/TinyStories", "tinystories", ("TinyStories-train.txt", "TinyStories-valid.txt")),),
                 "https://arxiv.org/abs/2305.07759",
-                ("babyllama train --config tinystories-3M",),
+                ("babyllama train --config tinystories-laptop",),
                 ("tinystories",),
             ),
             DataSet(

@@ -26,6 +26,12 @@ def records(path: Path, column: str = "text", errors: str = "strict") -> Iterato
 
 
 def _json_texts(path: Path, column: str, errors: str) -> Iterator[str]:
+    for place, record in json_lines(path, errors):
+        yield _without_surrogates(place, text_under(record, column, place), errors)
+
+
+def json_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, Any]]:
+    """(where it stands, for messages; what it says) of each line of a `.jsonl` file that is not blank. DataError."""
     line: list[str] = []
     number = length = 0
     for block in line_blocks(path, errors):
@@ -40,21 +46,20 @@ def _json_texts(path: Path, column: str, errors: str) -> Iterator[str]:
                 )
             if whole:
                 number += 1
-                yield from _json_text(path, number, "".join(line), column, errors)
+                yield from _json_line(f"{path}, line {number}", "".join(line))
                 line, length = [], 0
-    yield from _json_text(path, number + 1, "".join(line), column, errors)
+    yield from _json_line(f"{path}, line {number + 1}", "".join(line))
 
 
-def _json_text(path: Path, number: int, line: str, column: str, errors: str) -> Iterator[str]:
+def _json_line(place: str, line: str) -> Iterator[tuple[str, Any]]:
+    line = line.removeprefix("\ufeff")
     if not line.strip():
         return
     try:
-        record: Any = json.loads(line)
+        yield place, json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise DataError(f"{path}, line {number}: not a JSON record ({reason})") from error
-    text = text_under(record, column, f"{path}, line {number}")
-    yield _without_surrogates(path, number, text, errors)
+        raise DataError(f"{place}: not a JSON record ({reason})") from error
 
 
 def text_under(record: Any, column: str, place: str) -> str:
@@ -86,14 +91,14 @@ def _kind(value: Any) -> str:
     return {dict: "an object", list: "a list", str: "text", type(None): "null"}.get(type(value), "a number")
 
 
-def _without_surrogates(path: Path, number: int, text: str, errors: str) -> str:
+def _without_surrogates(place: str, text: str, errors: str) -> str:
     """JSON can spell half a character (`\\ud83d` alone), which no UTF-8 text can hold."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         if errors == "strict":
             raise DataError(
-                f"{path}, line {number}: the text has half a surrogate pair at character {error.start}, which is not a "
+                f"{place}: the text has half a surrogate pair at character {error.start}, which is not a "
                 "character. Mend the record, or set `errors: replace`."
             ) from error
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

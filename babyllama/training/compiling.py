@@ -48,7 +48,7 @@ def should_compile(
         return False
     if asked is True:
         return True
-    step = micro_batch_seconds(model, objective, plan, device) * plan.accumulation
+    step = micro_batch_seconds(model, objective, plan, machine) * plan.accumulation
     saved, cost = _GAIN * step * total_steps, _COST_SECONDS.get(device.type, 60.0)
     compiles = saved > 2 * cost
     console.say(
@@ -58,15 +58,18 @@ def should_compile(
     return compiles
 
 
-def micro_batch_seconds(model: PreTrainedModel, objective: Objective, plan: BatchPlan, device: torch.device) -> float:
-    """Seconds of one forward and backward pass in fp32, after one to warm up; weights and random state stay as they are."""
+def micro_batch_seconds(model: PreTrainedModel, objective: Objective, plan: BatchPlan, machine: Machine) -> float:
+    """Seconds of one forward and backward pass, after one to warm up; weights and random state stay as they are."""
+    device, dtype = machine.device, machine.autocast_dtype
     model.to(device)
     seconds = 0.0
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         batch = objective.example(plan.micro_batch, plan.seq_length, model.config.vocab_size, device)
         for _ in range(2):
             began = time.perf_counter()
-            model(**batch)["objective"].backward()
+            with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+                loss = model(**batch)["objective"]
+            loss.backward()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - began

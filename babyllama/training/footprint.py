@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from babyllama.architectures import build_model, family
 from babyllama.config import Config
 from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
+from babyllama.training.attention import short_row_attention
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
 from babyllama.training.probing import output_layer_agrees
@@ -141,7 +142,8 @@ class _Step:
             optimizer.zero_grad(set_to_none=True)
             before, count.peak, count.allocated = count.live, count.live, 0
             patches = family(section.type).training(model)
-            with patches, training_network(model, objective, fused=self.fused):
+            attention = short_row_attention(model, machine, length)
+            with patches, attention, training_network(model, objective, fused=self.fused):
                 for _ in range(self.accumulation):
                     batch = objective.example(self.micro_batch, length, self.vocab_size, machine.device)
                     with torch.autocast(machine.device.type, dtype=dtype, enabled=dtype is not None):

@@ -23,6 +23,7 @@ from babyllama.runs import RunPaths, RunRecord, TrainingMetrics
 from babyllama.runs.rows import LOSS_COLUMNS, RowsFile
 from babyllama.training import compiling, micro_batch
 from babyllama.training.arguments import quiet_libraries, training_arguments
+from babyllama.training.attention import short_row_attention
 from babyllama.training.data.batch_plan import BatchPlan, batch_plan
 from babyllama.training.data.batches import Blocks, HeldOut
 from babyllama.training.hooks.base import Hook
@@ -149,7 +150,8 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
     objective.prepare(model, machine)
     session.record.objective = objective.facts()
     patches = family(config.model.type).training(model)
-    with patches, training_network(model, objective), Interruption() as interruption:
+    attention = short_row_attention(model, machine, config.data.seq_length)
+    with patches, attention, training_network(model, objective), Interruption() as interruption:
         if config.training.batch_size == "auto" and decisions.micro_batch is None:
             decisions.micro_batch = micro_batch.choose(model, config, objective, machine)
         plan = session.plan()

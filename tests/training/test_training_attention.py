@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,12 @@ import torch
 from training_world import FAMILY_NAMES, LENGTH, TinyBlocks, tiny_model
 
 from babyllama.architectures import family
-from babyllama.training.objectives.causal import CausalCollator
+from babyllama.device import Precision
+from babyllama.training.attention import short_row_attention
+from babyllama.training.machine import Machine
+from babyllama.training.network import training_network
+from babyllama.training.objectives.causal import Causal, CausalCollator
+from babyllama.training.objectives.cross_entropy import LossOptions
 from babyllama.training.objectives.masks import document_mask
 
 pytestmark = pytest.mark.unit
@@ -83,3 +90,36 @@ def test_mask_by_hand() -> None:
     causal, both_ways = document_mask(rows, "sdpa", torch.float32, torch.tensor([False, True]))
     assert causal.tolist() == mask[0].tolist()
     assert both_ways.tolist() == [[[True, True, False], [True, True, False], [False, False, True]]]
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_attention_of_short_rows_under_bf16_has_the_gradients_of_fp32(name: str) -> None:
+    bf16 = Machine(torch.device("cpu"), Precision("bf16", ""))
+    objective = Causal(LossOptions())
+
+    def gradients(machine: Machine | None) -> torch.Tensor:
+        model = tiny_model(name)
+        attention = contextlib.nullcontext() if machine is None else short_row_attention(model, machine, LENGTH)
+        with family(name).training(model), attention, training_network(model, objective):
+            with torch.autocast("cpu", torch.bfloat16, enabled=machine is not None):
+                batch = {key: value for key, value in packed().items() if key != "counts"}
+                loss = model(**batch)["objective"]
+            loss.backward()
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+    exact, found = gradients(None), gradients(bf16)
+    assert (found - exact).norm() < 0.02 * exact.norm()
+
+
+def test_fp32_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(tmp_path: Path) -> None:
+    model = tiny_model()
+    cpu = torch.device("cpu")
+
+    def implementation(precision: str, length: int) -> str:
+        with short_row_attention(model, Machine(cpu, Precision(precision, "")), length):
+            model.save_pretrained(tmp_path)
+            return model.config._attn_implementation
+
+    assert implementation("bf16", 128) == "sdpa_fp32"
+    assert "sdpa_fp32" not in (tmp_path / "config.json").read_text()
+    assert {implementation("bf16", 512), implementation("fp32", 128), model.config._attn_implementation} == {"sdpa"}

@@ -40,6 +40,7 @@ COMMANDS = {
     "report": "draw a run's plots again",
     "card": "write a run's model card again",
     "push": "publish a run on the Hugging Face Hub",
+    "export": "write a model as GGUF, for llama.cpp",
     "config": "show a resolved configuration, the schema, all keys, the families",
 }
 

@@ -36,10 +36,15 @@ class Inputs:
 def prepare_inputs(config: Config) -> Inputs:
     """Mix, tokenizer and packed text of `config`, each reused when it is up to date."""
     from babyllama.corpus.held_out import text_files
-    from babyllama.corpus.reading import is_synthetic, read_documents
+    from babyllama.corpus.reading import is_synthetic
+    from babyllama.corpus.reading.instructions import examples_or_documents
     from babyllama.dataset import prepare_dataset
 
     others = OBJECTIVES.get(config.training.objective).inputs(config)
+    if config.model.init_from is not None:
+        from babyllama.training.initial import initial_fingerprint
+
+        others = others | initial_fingerprint(config)
     if config.mixing:
         from babyllama.corpus.mixing import mix
 
@@ -54,7 +59,7 @@ def prepare_inputs(config: Config) -> Inputs:
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
         return prepare_dataset(
-            lambda: read_documents(files, errors=data.errors, column=data.column),
+            examples_or_documents(files, data),
             files,
             data.tokenizer_path,
             data,
@@ -75,13 +80,13 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
     path = Path(config.data.tokenizer_path)
     objective = OBJECTIVES.get(config.training.objective)
     if config.tokenizer is not None:
-        from babyllama.corpus.reading import read_documents
+        from babyllama.corpus.reading.instructions import documents_of
         from babyllama.tokenizer import build_tokenizer
 
         asked = config.tokenizer.mask_token
         mask_token = objective.hides_tokens if asked is None else asked
         build_tokenizer(
-            lambda: read_documents(files, errors=config.data.errors, column=config.data.column),
+            lambda: documents_of(files, config.data),
             files,
             config.tokenizer.model_copy(update={"mask_token": mask_token}),
             path,

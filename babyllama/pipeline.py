@@ -117,22 +117,20 @@ def _train(
 ) -> None:
     """Build the model and hand it to the trainer; the run folder says from the start what is being made in it."""
     with console.progress("loading"):
-        from babyllama.architectures import build_model
-        from babyllama.tokenizer import load_tokenizer, special_ids
+        from babyllama.tokenizer import load_tokenizer
         from babyllama.training import check_training, train
+        from babyllama.training.initial import initial_model
         from babyllama.training.machine import Machine
 
         threads = set_threads(config.training.threads)
         machine = Machine.find(config.training)
     device, precision = machine.device, machine.precision
     tokenizer = load_tokenizer(inputs.tokenizer_path)
-    model = build_model(
-        config.model,
-        vocab_size=len(tokenizer),
-        seq_length=config.data.seq_length,
-        seed=config.training.seed,
-        special=special_ids(tokenizer),
-    )
+    if config.data.format == "instructions" and config.data.template == "chat":
+        from babyllama.corpus.reading.instructions import CHAT_TEMPLATE
+
+        tokenizer.chat_template = CHAT_TEMPLATE
+    model = initial_model(config, tokenizer)
     check_training(
         config,
         resume=resume,

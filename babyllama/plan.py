@@ -17,7 +17,7 @@ from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config
 from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
-from babyllama.corpus.reading import read_documents
+from babyllama.corpus.reading.instructions import documents_of
 from babyllama.device import choose_device, choose_precision, describe_device
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
@@ -211,7 +211,7 @@ def _estimated(config: Config, files: list[Path], size: int) -> int | None:
     if find_tokenizer(config.data.tokenizer_path) is None:
         return None
     sample, read = [], 0
-    for document in read_documents(files, errors=config.data.errors, column=config.data.column):
+    for document in documents_of(files, config.data):
         sample.append(document[:_SAMPLE_BYTES])
         read += len(sample[-1].encode()) + len("\n<|endoftext|>\n")
         if read >= _SAMPLE_BYTES:

@@ -32,6 +32,7 @@ COMMANDS = {
     "tokenizer": "train tokenizers and compare them",
     "prepare": "pack text into token blocks",
     "train": "train a model from a configuration",
+    "finetune": "train a model on prompts with responses, or chats",
     "distill": "train a student on text and on its teachers' probabilities",
     "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation, stories",
     "benchmark": "completion, consistency, repetition and speed of models",

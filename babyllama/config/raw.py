@@ -14,6 +14,16 @@ ONE_SETTING = (
 )
 """Keys of which one says what the others of its row say, or makes them follow: only the one given last counts."""
 
+INIT_FROM = ("model", "init_from")
+SIZES = tuple(
+    ("model", key)
+    for key in (
+        *("type", "architecture", "hidden_size", "intermediate_size", "n_layer", "n_head", "n_kv_head", "hf"),
+        *("tie_word_embeddings", "max_position_embeddings", "vocab_size", "initializer_range"),
+    )
+)
+"""Keys that follow from the weights a model begins with: those of a file are not meant for other weights given later."""
+
 
 @dataclass
 class RawConfig:
@@ -30,6 +40,9 @@ class RawConfig:
             if any(_says_something(other.value_at(key)) for key in row):
                 for key in row:
                     self._drop(key)
+        if _says_something(other.value_at(INIT_FROM)):
+            for key in SIZES:
+                self._drop(key)
         self.merge(other)
 
     def _drop(self, key: KeyPath) -> None:

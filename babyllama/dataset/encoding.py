@@ -39,6 +39,8 @@ class TokenBatch:
     """int64: where a document starts (its `<s>`) among the N tokens."""
     open: bool
     """Whether the last document goes on in the next batch."""
+    targets: np.ndarray | None = None
+    """bool [N]: which tokens are learned; None: all of them."""
 
 
 class Encoder(Protocol):
@@ -56,16 +58,19 @@ def encode_documents(
     most_pieces: int = MOST_PIECES,
 ) -> Iterator[TokenBatch]:
     """`<s> document </s>` for every document that is not empty, in order, in batches of about `batch` characters."""
-    encoder: Encoder
-    if PieceEncoder.serves(tokenizer):
-        encoder = PieceEncoder(tokenizer, special, most_pieces)
-    else:
-        encoder = OffsetEncoder(tokenizer, special)
+    encoder = encoder_of(tokenizer, special, most_pieces)
     for parts in _batches(documents, PreTokenizerKind.of(tokenizer), batch):
         ids, words = encoder.encode(parts)
         # Text never yields a special id (special-token strings are ordinary text to the tokenizer), except where one token
         # serves for both ends; then every second one is a start.
         yield TokenBatch(ids, words, _document_starts(ids, parts, special), open=not parts[-1].last)
+
+
+def encoder_of(tokenizer: Tokenizer, special: SpecialIds, most_pieces: int = MOST_PIECES) -> Encoder:
+    """The fastest encoder that serves `tokenizer`."""
+    if PieceEncoder.serves(tokenizer):
+        return PieceEncoder(tokenizer, special, most_pieces)
+    return OffsetEncoder(tokenizer, special)
 
 
 def _document_starts(ids: np.ndarray, parts: list[Stretch], special: SpecialIds) -> np.ndarray:

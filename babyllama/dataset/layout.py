@@ -1,6 +1,7 @@
 """The files of a packed dataset; the only place where their names and types are spelled.
 
 tokens.bin        every token of the text with its special tokens, one after another (uint16, or uint32 for large vocabularies)
+targets.bin       only of prompts with responses, one bit per token: it is learned
 words.bin         one bit per token: a word starts in it
 more_words.bin    int64: the token again for each further word that starts in the same token (seldom any)
 starts.bin        int64: the token at which each piece starts; with `concat` a piece is a document
@@ -15,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 TOKENS, WORDS, MORE_WORDS, STARTS = "tokens.bin", "words.bin", "more_words.bin", "starts.bin"
+TARGETS = "targets.bin"
 PIECES, BLOCKS, TOKEN_COUNTS = "pieces.bin", "blocks.bin", "token_counts.npy"
 POSITION = np.dtype("<i8")
 

@@ -55,6 +55,8 @@ class PackedDataset:
         self.tokenizer_fingerprint: str = manifest.inputs["tokenizer"]
         self.seq_length: int = settings["seq_length"]
         self.packing: str = settings["packing"]
+        self.marked: bool = layout.TARGETS in manifest.files
+        """Are some tokens only read (prompts), and no targets?"""
         self.random_offset = random_offset and self.packing == "concat"
 
     def __len__(self) -> int:
@@ -85,6 +87,10 @@ class PackedDataset:
         return self._map(layout.WORDS, np.uint8)
 
     @cached_property
+    def _target_bits(self) -> np.ndarray:
+        return self._map(layout.TARGETS, np.uint8)
+
+    @cached_property
     def _more_words(self) -> np.ndarray:
         return self._map(layout.MORE_WORDS, POSITION)
 
@@ -109,8 +115,8 @@ class PackedDataset:
     def block(self, index: int, offset: int = 0) -> dict[str, Any]:
         """Block `index` of the epoch whose blocks are shifted by `offset` tokens.
 
-        input_ids, labels, position_ids: int64 [T]; words: how many words start in the block. Labels are unshifted: the
-        label of a token is its id, -100 where padded. Positions restart at every document. With an offset the text is
+        input_ids, labels, position_ids: int64 [T]; words: how many words start in the block; prompt_tokens: how many are read
+        and not learned. Labels are unshifted: the label of a token is its id, -100 where padded or not learned. Positions restart at every document. With an offset the text is
         read as a ring: the last block is followed by the tokens in front of the first, so no token is lost.
         """
         index = index + self.num_blocks if index < 0 else index
@@ -120,12 +126,16 @@ class PackedDataset:
         input_ids = np.full(length, self.pad_token_id, dtype=np.int64)
         labels = np.full(length, IGNORED, dtype=np.int64)
         positions = np.zeros(length, dtype=np.int64)
-        words = filled = 0
+        words = filled = prompt_tokens = 0
         for start, stop in self._spans(index, offset):
             ids = self.tokens[start:stop]
             size = len(ids)
             span = slice(filled, filled + size)
             input_ids[span] = labels[span] = ids
+            if self.marked:
+                unlearned = np.flatnonzero(~_bits(self._target_bits, start, stop))
+                labels[filled + unlearned] = IGNORED
+                prompt_tokens += len(unlearned)
             place = np.arange(size)
             low, high = np.searchsorted(self._starts, [start, stop])
             restarts = np.asarray(self._starts[low:high]) - start
@@ -139,7 +149,8 @@ class PackedDataset:
             words += self.words_between(start, stop)
             filled += size
         positions[filled:] = np.arange(length - filled)
-        return {"input_ids": input_ids, "labels": labels, "position_ids": positions, "words": words}
+        block: dict[str, Any] = {"input_ids": input_ids, "labels": labels, "position_ids": positions, "words": words}
+        return block | ({"prompt_tokens": prompt_tokens} if self.marked else {})
 
     def _spans(self, index: int, offset: int) -> list[tuple[int, int]]:
         """The stretches of the tokens that make up a block."""
@@ -154,9 +165,7 @@ class PackedDataset:
 
     def words_between(self, start: int, stop: int) -> int:
         """How many words start in the tokens start..stop-1."""
-        first = start // 8
-        bits = np.unpackbits(self._word_bits[first : -(-stop // 8)], bitorder="little")
-        words = int(np.count_nonzero(bits[start - 8 * first : stop - 8 * first]))
+        words = int(np.count_nonzero(_bits(self._word_bits, start, stop)))
         if len(self._more_words):
             words += int(np.diff(np.searchsorted(self._more_words, [start, stop]))[0])
         return words
@@ -200,6 +209,13 @@ class PackedDataset:
 
 
 _MULTIPLIERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
+
+
+def _bits(packed: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """bool [stop - start] out of one bit per token."""
+    first = start // 8
+    bits = np.unpackbits(packed[first : -(-stop // 8)], bitorder="little")
+    return bits[start - 8 * first : stop - 8 * first].astype(bool)
 
 
 def _scramble(values: np.ndarray) -> np.ndarray:

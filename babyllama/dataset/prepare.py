@@ -15,6 +15,7 @@ from babyllama.config.sections import DataSection
 from babyllama.corpus.reading import fingerprint_text, refuse_changed
 from babyllama.corpus.reading.documents import OtherSpellings
 from babyllama.dataset.encoding import encode_documents
+from babyllama.dataset.examples import encode_examples
 from babyllama.dataset.packed import STAGE, PackedDataset
 from babyllama.dataset.writing import BestFitWriter, TokenWriter
 from babyllama.errors import DataError
@@ -36,18 +37,20 @@ def packed_folder(data: DataSection, split: Split) -> Path:
 
 def _settings(data: DataSection) -> dict[str, str | int]:
     shaped: dict[str, str | int] = {"seq_length": data.seq_length, "packing": data.packing, "errors": data.errors}
-    return shaped | {"format": FORMAT} | ({} if data.column == "text" else {"column": data.column})
+    shaped |= {"format": FORMAT} | ({} if data.column == "text" else {"column": data.column})
+    return shaped | ({"template": data.template} if data.format == "instructions" else {})
 
 
 def prepare_dataset(
-    documents: Callable[[], Iterator[str]],
+    documents: Callable[[], Iterator[Any]],
     files: Sequence[Path],
     tokenizer_path: str,
     data: DataSection,
     *,
     split: Split,
 ) -> PackedDataset:
-    """Pack `documents()`, the text of `files`, into the folder `packed_folder(data, split)` and open it.
+    """Pack `documents()`, the text of `files`, into the folder `packed_folder(data, split)` and open it. Under
+    `data.format: instructions` they are examples (`babyllama.corpus.reading.instructions`), and prompts are no targets.
 
     A folder made from the same text, tokenizer and settings is reused when its files are what they were, any other is built
     again; the console is told which, and why. Memory does not grow with the text. Raises DataError (no text, text shorter
@@ -60,14 +63,20 @@ def prepare_dataset(
     def write(folder: Path) -> dict[str, Any]:
         special = boundary_ids(tokenizer_path, tokenizer)
         vocab_size = tokenizer.get_vocab_size()
+        marked = data.format == "instructions"
         writer = (
-            TokenWriter(folder, vocab_size)
+            TokenWriter(folder, vocab_size, marked=marked)
             if data.packing == "concat"
-            else BestFitWriter(folder, vocab_size, data.seq_length, alone=data.packing == "separate")
+            else BestFitWriter(folder, vocab_size, data.seq_length, alone=data.packing == "separate", marked=marked)
         )
         spellings = OtherSpellings()
+        batches = (
+            encode_examples(documents(), tokenizer, special)
+            if marked
+            else encode_documents(map(spellings.look, documents()), tokenizer, special)
+        )
         with writer:
-            for batch in encode_documents(map(spellings.look, documents()), tokenizer, special):
+            for batch in batches:
                 writer.add(batch)
             writer.close()
         spellings.warn(source)
@@ -83,7 +92,7 @@ def prepare_dataset(
             "vocab_size": vocab_size,
             "pad": special.pad,
             "source": source,
-        }
+        } | ({"targets": writer.targets} if marked else {})
 
     built = build_or_reuse(
         packed_folder(data, split),
@@ -95,9 +104,10 @@ def prepare_dataset(
     )
     packed = PackedDataset(built.path, random_offset=data.random_offset, verified=built.manifest)
     if not built.reused:
+        learned = f" ({built.manifest.outputs['targets']:,} of them learned)" if packed.marked else ""
         console.say(
-            f"packed {split} text {packed.path}: {len(packed):,} blocks of {data.seq_length}, {packed.num_tokens:,} tokens, "
-            f"{packed.num_words:,} words, {packed.num_documents:,} documents"
+            f"packed {split} text {packed.path}: {len(packed):,} blocks of {data.seq_length}, {packed.num_tokens:,} tokens"
+            f"{learned}, {packed.num_words:,} words, {packed.num_documents:,} documents"
         )
     return packed
 

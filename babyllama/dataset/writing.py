@@ -16,18 +16,42 @@ WINDOW = 1 << 21
 """Tokens among which `best_fit` places documents: the blocks of a window hold its documents and no others."""
 
 
-class TokenWriter:
-    """`concat`: the tokens as they come. Use as a context manager; `close` is what completes the files."""
+class BitFile:
+    """One bit per token; `rest` are those that do not fill a byte yet."""
 
-    def __init__(self, folder: Path, vocab_size: int) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._rest = np.zeros(0, dtype=bool)
+
+    def write(self, bits: np.ndarray) -> None:
+        """Append bool [N]."""
+        bits = np.concatenate([self._rest, bits])
+        whole = len(bits) // 8 * 8
+        self._file.write(np.packbits(bits[:whole], bitorder="little").tobytes())
+        self._rest = bits[whole:]
+
+    def finish(self) -> None:
+        """Write what is still held back."""
+        self._file.write(np.packbits(self._rest, bitorder="little").tobytes())
+
+
+class TokenWriter:
+    """`concat`: the tokens as they come. Use as a context manager; `close` is what completes the files.
+
+    `marked`: batches say which tokens are targets, and so do the files.
+    """
+
+    def __init__(self, folder: Path, vocab_size: int, *, marked: bool = False) -> None:
         self._type = layout.token_type(vocab_size)
+        names = (layout.TOKENS, layout.WORDS, layout.MORE_WORDS, layout.STARTS)
         self._files: dict[str, IO[bytes]] = {
-            name: (folder / name).open("wb") for name in (layout.TOKENS, layout.WORDS, layout.MORE_WORDS, layout.STARTS)
+            name: (folder / name).open("wb") for name in (*names, *([layout.TARGETS] if marked else []))
         }
         self._folder = folder
-        self._bits = np.zeros(0, dtype=bool)
+        self._word_bits = BitFile(self._files[layout.WORDS])
+        self._target_bits = BitFile(self._files[layout.TARGETS]) if marked else None
         self.counts = np.zeros(vocab_size, dtype=np.int64)
-        self.tokens = self.words = self.documents = 0
+        self.tokens = self.words = self.documents = self.targets = 0
 
     def __enter__(self) -> TokenWriter:
         return self
@@ -40,24 +64,26 @@ class TokenWriter:
         """Take the next tokens of the text."""
         self.documents += len(batch.starts)
         self.counts += np.bincount(batch.ids, minlength=len(self.counts))
-        self._write(batch.ids, batch.words, batch.starts)
+        self._write(batch.ids, batch.words, batch.starts, _targets(batch))
 
     def close(self) -> None:
         """Write what is still held back."""
-        self._files[layout.WORDS].write(np.packbits(self._bits, bitorder="little").tobytes())
+        self._word_bits.finish()
+        if self._target_bits is not None:
+            self._target_bits.finish()
         np.save(self._folder / layout.TOKEN_COUNTS, self.counts)
 
-    def _write(self, ids: np.ndarray, words: np.ndarray, starts: np.ndarray) -> None:
+    def _write(self, ids: np.ndarray, words: np.ndarray, starts: np.ndarray, targets: np.ndarray) -> None:
         """Append tokens; `starts` are the places among them where a piece starts."""
         self._files[layout.TOKENS].write(ids.astype(self._type).tobytes())
         self._files[layout.STARTS].write((starts + self.tokens).astype(POSITION).tobytes())
         several = np.flatnonzero(words > 1)
         more = np.repeat(several + self.tokens, words[several] - 1).astype(POSITION)
         self._files[layout.MORE_WORDS].write(more.tobytes())
-        bits = np.concatenate([self._bits, words > 0])
-        whole = len(bits) // 8 * 8
-        self._files[layout.WORDS].write(np.packbits(bits[:whole], bitorder="little").tobytes())
-        self._bits = bits[whole:]
+        self._word_bits.write(words > 0)
+        if self._target_bits is not None:
+            self._target_bits.write(targets)
+            self.targets += int(np.count_nonzero(targets))
         self.tokens += len(ids)
         self.words += int(words.sum())
 
@@ -71,14 +97,22 @@ class BestFitWriter(TokenWriter):
     """
 
     def __init__(
-        self, folder: Path, vocab_size: int, seq_length: int, window: int = WINDOW, *, alone: bool = False
+        self,
+        folder: Path,
+        vocab_size: int,
+        seq_length: int,
+        window: int = WINDOW,
+        *,
+        alone: bool = False,
+        marked: bool = False,
     ) -> None:
-        super().__init__(folder, vocab_size)
+        super().__init__(folder, vocab_size, marked=marked)
         for name in (layout.PIECES, layout.BLOCKS):
             self._files[name] = (folder / name).open("wb")
         self._length, self._window = seq_length, max(window, seq_length)
         self._held_ids = np.zeros(0, dtype=np.uint32)
         self._held_words = np.zeros(0, dtype=POSITION)
+        self._held_targets = np.zeros(0, dtype=bool)
         self._held_starts = np.zeros(0, dtype=POSITION)
         self._next_document = self._parts_done = 0
         self._new: list[TokenBatch] = []
@@ -107,6 +141,7 @@ class BestFitWriter(TokenWriter):
         self._held_starts = np.concatenate([self._held_starts, *starts])
         self._held_ids = np.concatenate([self._held_ids, *(batch.ids for batch in self._new)])
         self._held_words = np.concatenate([self._held_words, *(batch.words for batch in self._new)])
+        self._held_targets = np.concatenate([self._held_targets, *map(_targets, self._new)])
         self._new = []
 
     def _place(self, *, open_end: bool) -> None:
@@ -135,7 +170,12 @@ class BestFitWriter(TokenWriter):
         identity = np.stack([document[order] + self._next_document, part[order]], axis=1)
         self._files[layout.BLOCKS].write(blocks.astype(POSITION).tobytes())
         self._files[layout.PIECES].write(identity.astype(POSITION).tobytes())
-        self._write(self._held_ids[gathered], self._held_words[gathered], np.cumsum(size) - size)
+        self._write(
+            self._held_ids[gathered],
+            self._held_words[gathered],
+            np.cumsum(size) - size,
+            self._held_targets[gathered],
+        )
         self.blocks += len(blocks)
         self._hold_back(len(self._held_ids) - keep, int(parts[-1]), only=len(sizes) == 1, open_end=open_end)
 
@@ -145,5 +185,11 @@ class BestFitWriter(TokenWriter):
         self._next_document += documents
         self._parts_done = (parts + (self._parts_done if only else 0)) if open_end else 0
         self._held_ids, self._held_words = self._held_ids[place:].copy(), self._held_words[place:].copy()
+        self._held_targets = self._held_targets[place:].copy()
         self._held_starts = np.zeros(1 if open_end else 0, dtype=POSITION)
         self._size = len(self._held_ids)
+
+
+def _targets(batch: TokenBatch) -> np.ndarray:
+    """bool [N]: which tokens of `batch` are learned."""
+    return np.ones(len(batch.ids), dtype=bool) if batch.targets is None else batch.targets

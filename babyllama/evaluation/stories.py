@@ -66,7 +66,12 @@ def _prompt(value: Any, where: str) -> StoryPrompt:
 
 def words_of(text: str) -> list[str]:
     """The words of a text, lower-cased, without punctuation and numbers."""
-    return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
+    return [word.lower() for word in written_words(text)]
+
+
+def written_words(text: str) -> list[str]:
+    """The same as they are written."""
+    return [word.replace("’", "'") for word in _WORD.findall(text)]
 
 
 def found_words(text: str, asked: Iterable[str]) -> list[str]:

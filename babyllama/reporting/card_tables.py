@@ -32,6 +32,7 @@ def architecture(facts: RunFacts) -> str:
     return table(
         ("class", model.architecture_name),
         ("parts", family_summary(facts)),
+        ("began with the weights of", None if model.init_from is None else code(model.init_from)),
         ("parameters", number(metrics.parameters if metrics else None)),
         ("layers", model.n_layer),
         ("width", number(model.hidden_size)),

@@ -132,6 +132,33 @@ def _offset_needs_cuts(config: Config) -> Iterator[Finding]:
         yield "data.random_offset", f"shifts the cuts of packing: concat; {config.data.packing} has none to shift"
 
 
+@_on("data.format", "data.packing", "training.objective")
+def _whole_examples(config: Config) -> Iterator[Finding]:
+    if config.data.format == "text":
+        return
+    if config.data.packing == "concat":
+        yield "data.packing", "concat cuts examples apart from their prompts; use best_fit or separate"
+    if config.training.objective != "causal":
+        yield "training.objective", "must be causal for data.format: instructions, whose prompts are only read"
+
+
+@_on("data.format", "data.template")
+def _template_of_instructions(config: Config) -> Iterator[Finding]:
+    if config.data.format == "text" and config.data.template != "plain":
+        yield "data.template", "is read with data.format: instructions; set it, or remove the key"
+
+
+@_on("model.init_from", "tokenizer", "model.resid_pdrop", "model.attn_pdrop", "model.embd_pdrop")
+def _starting_weights(config: Config) -> Iterator[Finding]:
+    if config.model.init_from is None:
+        return
+    if config.tokenizer is not None:
+        yield "tokenizer", "model.init_from brings the tokenizer it was trained with; remove the section"
+    for key in ("resid_pdrop", "attn_pdrop", "embd_pdrop"):
+        if getattr(config.model, key) is not None:
+            yield f"model.{key}", "is that of the model in model.init_from; remove the key"
+
+
 @_on("data.seq_length")
 def _something_to_predict(config: Config) -> Iterator[Finding]:
     if config.data.seq_length < 2:

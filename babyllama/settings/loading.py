@@ -24,6 +24,7 @@ from babyllama.registry import nearest
 from babyllama.settings.checks import cross_checks
 from babyllama.settings.legacy import modernised
 from babyllama.settings.plugins import load_installed, load_plugin
+from babyllama.settings.starting_weights import fill_in
 
 Flag = tuple[str, str, Any]
 """A command-line flag as given: (its name, the dotted key it sets, its value: text as typed, or true or false)."""
@@ -61,6 +62,7 @@ def config_from_values(values: dict[str, Any]) -> Config:
 def check(raw: RawConfig, title: str) -> Config:
     """Validate `raw` key by key and between keys; raises ConfigError with every problem at once."""
     values = typed(raw.values, Config)
+    raw.problems.extend(fill_in(values, raw))
     raw.problems.extend(_load_plugins(values.get("plugins"), raw))
     try:
         config = Config.model_validate(values)

@@ -118,6 +118,7 @@ def _config(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> dict[str, Any]:
         "add_prefix_space": _pre_tokenizer_state(_backend(tokenizer)).get("add_prefix_space", False),
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
+        **({"chat_template": template} if (template := getattr(tokenizer, "chat_template", None)) else {}),
     }
 
 

@@ -21,6 +21,11 @@ class DataSection(Section):
     """Held-out text in the same forms; null trains without evaluation."""
     column: Text = "text"
     """Column or JSON key that holds the text of .jsonl and .parquet files; `meta.text` is the key `text` of the object `meta`."""
+    format: Literal["text", "instructions"] = "text"
+    """What the files hold: `text`, or `instructions`, JSON lines of prompts with responses or of chats, whose responses are
+    learned and nothing else (docs/stories.md)."""
+    template: Literal["plain", "chat"] = "plain"
+    """How instructions become text: `plain` puts the response behind the prompt, `chat` writes User: and Assistant: in front."""
     seq_length: Width = 128
     """Tokens per block, which is also the longest context the model is trained on."""
     eval_samples: Annotated[Count | None, Optional_] = None

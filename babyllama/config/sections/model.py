@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from babyllama.config.types import FolderName, Optional_, Positive, Probability, RawKeys, Section, Text, Width
+from babyllama.config.types import FilePath, FolderName, Optional_, Positive, Probability, RawKeys, Section, Text, Width
 
 
 class ModelSection(Section):
@@ -16,6 +16,9 @@ class ModelSection(Section):
     """Family (`babyllama config families` lists them); `hf` is any causal model of transformers, named by `architecture`."""
     name: FolderName = "BabyLlama"
     """Name of the run folder below `logging.output_dir`."""
+    init_from: Annotated[FilePath | None, Optional_] = None
+    """Begin with the weights of this model (a run, a model folder, a checkpoint or a Hub name) instead of fresh ones. Type and
+    sizes are then its own and need not be given, and `data.tokenizer_path` is its tokenizer."""
     hidden_size: Width
     """Width D of the residual stream."""
     intermediate_size: Annotated[Width | None, Optional_] = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from babyllama import console
 from babyllama.artifacts import fingerprint_file, fingerprint_files, read_object
+from babyllama.config.sections import DataSection
 from babyllama.config.types import Count, FilePath
 from babyllama.errors import DamagedFileError
 from babyllama.evaluation.pair_tables import model_headings
@@ -41,13 +42,18 @@ class EvaluationText:
     path: str
     """As it was given, or as the run's configuration has it."""
     files: list[Path]
-    errors: str
     own: bool
     """Is it the run's own held-out text?"""
     token_counts: Path | None
     """Those of the run's training text."""
-    column: str = "text"
-    """Where records (.jsonl, .parquet) hold it."""
+    data: DataSection = field(default_factory=DataSection)
+    """How it is written."""
+
+    def documents(self, files: Sequence[Path] | None = None) -> Iterator[str]:
+        """Its documents, or those of some of its `files`; of prompts with responses both."""
+        from babyllama.corpus.reading.instructions import documents_of
+
+        return documents_of(self.files if files is None else files, self.data)
 
 
 class PerplexityNumbers(Result):
@@ -182,13 +188,11 @@ class PerplexityTask(Task):
 
     def score(self, loaded: LoadedModel, data: TaskData, progress: Progress | None = None) -> PerplexityNumbers:
         """Every document on its own."""
-        from babyllama.corpus.reading import read_documents
-
         text: EvaluationText = data.content
         domains: dict[str, Any] = {}
         for file in text.files:
             name = file.name if file.name not in domains else str(file)
-            domains[name] = read_documents([file], errors=text.errors, column=text.column)
+            domains[name] = text.documents([file])
         found: PerplexityResult = perplexity_by_domain(
             loaded,
             domains,
@@ -211,8 +215,8 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
     at = Run(run.root).resolve(own) if run is not None and own is not None else None
     if named is not None:
         is_own = at is not None and Path(at).resolve() == Path(named).resolve()
-        column = config.data.column if config is not None and is_own else "text"
-        return EvaluationText(named, corpus_files(named, key="--eval-text"), "strict", is_own, counts, column)
+        data = config.data if config is not None and is_own else DataSection()
+        return EvaluationText(named, corpus_files(named, key="--eval-text"), is_own, counts, data)
     if own is None or at is None or config is None:
         name = place.name if place is not None else "the model"
         whose = f"the run {name} was trained without data.eval_path" if run is not None else f"{name} is no run of ours"
@@ -222,9 +226,7 @@ def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationT
             f"the evaluation text of {run.root if run else own}, data.eval_path = {own!r}, is not there ({at}). Put it back, or "
             "name a file or folder with --eval-text PATH."
         )
-    return EvaluationText(
-        own, corpus_files(at, key="data.eval_path"), config.data.errors, True, counts, config.data.column
-    )
+    return EvaluationText(own, corpus_files(at, key="data.eval_path"), True, counts, config.data)
 
 
 def _whole_token_counts(run: Run) -> Path | None:

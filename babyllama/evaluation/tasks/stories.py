@@ -52,8 +52,8 @@ class StoryData:
     """What the task reads."""
 
     prompts: Sequence[StoryPrompt]
-    training_text: list[Path]
-    """Empty where it is not known."""
+    training_text: EvaluationText | None
+    """None where it is not known."""
     held_out: EvaluationText | None
 
 
@@ -127,8 +127,8 @@ class StoryTask(Task):
         value = [[one.prompt, *one.words, one.dialogue] for one in prompts]
         fingerprints = {"prompts": fingerprint_value(value)}
         text = _training_text(place)
-        if text:
-            fingerprints["training_text"] = fingerprint_files(text)
+        if text is not None:
+            fingerprints["training_text"] = fingerprint_files(text.files)
         held_out = None
         try:
             found = PerplexityTask().data(place)
@@ -141,7 +141,6 @@ class StoryTask(Task):
         """Tell and look."""
         from itertools import islice
 
-        from babyllama.corpus.reading import read_documents
         from babyllama.evaluation.generation import generate
         from babyllama.evaluation.perplexity import perplexity
 
@@ -158,9 +157,7 @@ class StoryTask(Task):
         rates, rows = check_stories(told, vocabulary)
         held_out: dict[str, Any] = {"perplexity": None, "bits_per_byte": None, "held_out_stories": 0}
         if content.held_out is not None:
-            text = content.held_out
-            stories = islice(read_documents(text.files, errors=text.errors, column=text.column), HELD_OUT_STORIES)
-            found = perplexity(loaded, stories)
+            found = perplexity(loaded, islice(content.held_out.documents(), HELD_OUT_STORIES))
             held_out = {"perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
             held_out["held_out_stories"] = found.documents
         else:
@@ -179,28 +176,28 @@ class StoryTask(Task):
         return StoryResult(numbers)
 
 
-def _training_text(place: ModelPlace | None) -> list[Path]:
-    """The files the model's run was trained on, where they are still there."""
+def _training_text(place: ModelPlace | None) -> EvaluationText | None:
+    """The text the model's run was trained on, where it is still there."""
     from babyllama.corpus.reading import corpus_files
 
     if place is None or place.run is None or not place.run.config.is_file():
-        return []
+        return None
     run = Run(place.run.root)
+    data = run.config.data
     try:
-        return corpus_files(run.resolve(run.config.data.train_path), key="data.train_path")
+        files = corpus_files(run.resolve(data.train_path), key="data.train_path")
     except DataError:
-        return []
+        return None
+    return EvaluationText(data.train_path, files, False, None, data.model_copy(update={"errors": "replace"}))
 
 
-def _vocabulary(files: Sequence[Path]) -> tuple[set[str] | None, list[str]]:
+def _vocabulary(text: EvaluationText | None) -> tuple[set[str] | None, list[str]]:
     """(lower-cased words of the training text or None, what is left out)"""
-    from babyllama.corpus.reading import read_documents
-
-    if not files:
+    if text is None:
         return None, ["the training text is not known or not there: which words it has is left out"]
     words: set[str] = set()
     read = 0
-    for document in read_documents(files, errors="replace"):
+    for document in text.documents():
         words.update(words_of(document))
         read += len(document)
         if read > MOST_TEXT:

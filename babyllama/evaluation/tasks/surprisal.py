@@ -79,10 +79,9 @@ class SurprisalTask(Task):
 
     def score(self, loaded: LoadedModel, data: TaskData, progress: Progress | None = None) -> SurprisalResult:
         """Every document on its own."""
-        from babyllama.corpus.reading import read_documents
         from babyllama.evaluation.surprisal import surprisal
 
-        documents = list(read_documents(data.content.files, errors=data.content.errors, column=data.content.column))
+        documents = list(data.content.documents())
         words = list(surprisal(loaded, documents))
         numbers = {
             "text": data.source,

@@ -15,6 +15,7 @@ from babyllama.artifacts.files import (
     write_text,
 )
 from babyllama.artifacts.fingerprints import (
+    code_value,
     fingerprint_bytes,
     fingerprint_file,
     fingerprint_files,
@@ -33,6 +34,7 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "build_or_reuse",
+    "code_value",
     "damaged_file",
     "file_facts",
     "fingerprint_bytes",

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import platform
+import re
+import types
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +41,16 @@ def fingerprint_value(value: Any) -> str:
     """SHA-256 of a JSON-like value with sorted keys, as `sha256:<hex>`."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return fingerprint_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def code_value(value: Any) -> Any:
+    """What a function does, as a JSON-like value that is the same in every process; a pattern's text, text itself."""
+    code = getattr(value, "__code__", value)
+    if isinstance(code, types.CodeType):
+        return [code.co_code.hex(), code.co_names, [code_value(constant) for constant in code.co_consts]]
+    if isinstance(value, re.Pattern):
+        return [value.pattern, value.flags]
+    return value if isinstance(value, str) else getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def package_versions(*names: str) -> dict[str, str]:

@@ -50,6 +50,18 @@ CLEANERS: Registry[Any] = Registry(
 """`domain` of a source -> its cleaner, a function of a text. Names are those of the BabyLM files of both generations and a
 few general ones."""
 
+PREDICATES: Registry[Any] = Registry(
+    "predicate of sentences",
+    {
+        "passive": "babyllama.corpus.mixing.predicates:PASSIVE",
+        "reflexive": "babyllama.corpus.mixing.predicates:REFLEXIVE",
+        "plural_demonstrative": "babyllama.corpus.mixing.predicates:PLURAL_DEMONSTRATIVE",
+    },
+    error=ConfigError,
+)
+"""`mixing.filter[...].drop_if` and `keep_if` -> a function of a sentence that gives true or false, or a compiled pattern
+that is searched for."""
+
 PROTOCOLS: Registry[Any] = Registry(
     "protocol",
     {

@@ -95,6 +95,16 @@ def _amount(text: str) -> str:
     return text
 
 
+def _regular_expression(text: str) -> str:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    if pattern.search(""):
+        raise ValueError("is found in every text, also in an empty one")
+    return text
+
+
 def _size(text: str) -> str:
     parse_bytes(text)
     return text
@@ -202,6 +212,8 @@ AmountText = Annotated[str, AfterValidator(_amount)]
 """An amount of text: `2MB`, `10M words`."""
 SizeText = Annotated[str, AfterValidator(_size)]
 """A size in bytes: `4kB`."""
+RegularExpression = Annotated[str, AfterValidator(_regular_expression)]
+"""A pattern of Python's `re`."""
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 """A name, or several with `/`, below a folder."""
 ModuleName = Annotated[str, AfterValidator(_module_name)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 
 from babyllama.config.amounts import parse_amount
 from babyllama.config.sections import Config
-from babyllama.config.tables import CLEANERS, FAMILIES, OBJECTIVES, OPTIMIZERS, PROTOCOLS, TASKS
+from babyllama.config.tables import CLEANERS, FAMILIES, OBJECTIVES, OPTIMIZERS, PREDICATES, PROTOCOLS, TASKS
 from babyllama.registry import suggestion
 
 Finding = tuple[str, str]
@@ -246,6 +247,32 @@ def _sources(config: Config) -> Iterator[Finding]:
 def _held_out_budget(config: Config) -> Iterator[Finding]:
     if config.mixing is not None and config.mixing.dev_sources and not config.mixing.dev_budget:
         yield "mixing.dev_sources", "needs mixing.dev_budget, the size of the held-out text"
+
+
+@_on("mixing.filter", "mixing.replace", "mixing.dev_sources")
+def _edits(config: Config) -> Iterator[Finding]:
+    mixing = config.mixing
+    if mixing is None:
+        return
+    ways = ("drop", "keep", "drop_if", "keep_if")
+    for index, one in enumerate(mixing.filter):
+        if sum(getattr(one, way) is not None for way in ways) != 1:
+            yield f"mixing.filter[{index}]", f"give exactly one of {', '.join(ways)}"
+        for way in ("drop_if", "keep_if"):
+            name = getattr(one, way)
+            if name is not None and name not in PREDICATES:
+                yield f"mixing.filter[{index}].{way}", f"unknown predicate; {suggestion(name, PREDICATES)}"
+    for index, replacement in enumerate(mixing.replace):
+        try:
+            re.compile(replacement.pattern).sub(replacement.by, "")
+        except (re.error, IndexError) as error:
+            yield f"mixing.replace[{index}].by", f"does not fit the pattern: {error}"
+    if (mixing.filter or mixing.replace) and mixing.dev_budget and not mixing.dev_sources and not mixing.edit_dev:
+        yield (
+            "mixing.edit_dev",
+            "must be true where the held-out text is split off the training sources, which are edited as one; "
+            "or name mixing.dev_sources",
+        )
 
 
 @_on("mixing.budget", "mixing.dev_budget", "mixing.unit", "mixing.exact", "mixing.on_short")

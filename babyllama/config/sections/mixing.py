@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from babyllama.config.types import AmountText, FilePath, Optional_, Section, Seed, SizeText, Text
+from babyllama.config.types import AmountText, FilePath, Optional_, RegularExpression, Section, Seed, SizeText, Text
 
 
 class SourceSection(Section):
@@ -34,6 +34,28 @@ class SourceSection(Section):
     """Share relative to the other sources."""
 
 
+class FilterSection(Section):
+    """Which sentences a mix leaves out; exactly one of `drop`, `keep`, `drop_if` and `keep_if`."""
+
+    drop: Annotated[RegularExpression | None, Optional_] = None
+    """Leave out the sentences in which this regular expression is found."""
+    keep: Annotated[RegularExpression | None, Optional_] = None
+    """Leave out the sentences in which this regular expression is not found."""
+    drop_if: Annotated[Text | None, Optional_] = None
+    """Leave out the sentences of which this predicate is true: `passive`, or one that a plugin registers."""
+    keep_if: Annotated[Text | None, Optional_] = None
+    """Leave out the sentences of which this predicate is not true."""
+
+
+class ReplaceSection(Section):
+    """What a mix replaces in its text."""
+
+    pattern: RegularExpression
+    """Every match of this regular expression is replaced; text is looked at line by line."""
+    by: str
+    """What stands there instead; `\\1` and `\\g<name>` are groups of the pattern."""
+
+
 class MixingSection(Section):
     """Round-robin mixing of sources into one training text."""
 
@@ -53,6 +75,12 @@ class MixingSection(Section):
     """A source that runs short: stop with the numbers, give its share to the others, repeat it, or end the mix there."""
     clean: bool = True
     """Apply each domain's cleaner."""
+    filter: Annotated[list[FilterSection], Field(default_factory=list)]
+    """Sentences that are left out, after cleaning: by regular expression or by predicate."""
+    replace: Annotated[list[ReplaceSection], Field(default_factory=list)]
+    """What is replaced in the sentences that are left, one after another."""
+    edit_dev: bool = False
+    """Filter and replace in the held-out text as well; otherwise it stays the same with and without them."""
     keep_speakers: bool = False
     """Keep speaker labels and stage directions of transcripts."""
     deduplicate: Literal["none", "exact", "near"] = "none"

@@ -7,11 +7,10 @@ register_cleaner("poetry")(function)       adds a domain; `DomainCleaners.poetry
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from babyllama.artifacts import fingerprint_value
+from babyllama.artifacts import code_value, fingerprint_value
 from babyllama.config.tables import CLEANERS
 from babyllama.corpus.cleaning.cleaner import Cleaner, RuleCount
 from babyllama.corpus.cleaning.rules import Rule, apply_rules
@@ -112,14 +111,6 @@ def cleaner_fingerprint(domain: str) -> str:
     cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
         return fingerprint_value(
-            [[rule.name, rule.pattern, _code(rule.replacement), rule.across_lines] for rule in cleaner.rules]
+            [[rule.name, rule.pattern, code_value(rule.replacement), rule.across_lines] for rule in cleaner.rules]
         )
-    return fingerprint_value(_code(cleaner))
-
-
-def _code(value: Any) -> Any:
-    """What a function does, as a JSON-like value that is the same in every process."""
-    code = getattr(value, "__code__", value)
-    if isinstance(code, types.CodeType):
-        return [code.co_code.hex(), code.co_names, [_code(constant) for constant in code.co_consts]]
-    return value if isinstance(value, str) else getattr(value, "__qualname__", type(value).__qualname__)
+    return fingerprint_value(code_value(cleaner))

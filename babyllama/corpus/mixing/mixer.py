@@ -24,6 +24,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,7 @@ def _stream(
 ) -> Iterator[Unit]:
     """The units of a source in the order they are mixed in, with `repeat` again and again."""
     first_document = epoch = 0
+    editor = plan.editor_of(source)
     while True:
         units = units_of(
             source,
@@ -233,6 +235,7 @@ def _stream(
             keep_speakers=plan.mixing.keep_speakers,
             max_unit=plan.max_unit,
             size=plan.size,
+            edit=partial(editor, counts=reading.edits) if editor else None,
             is_duplicate=is_duplicate,
             reading=reading,
             first_document=first_document,
@@ -244,7 +247,10 @@ def _stream(
             documents = max(documents, unit.document + 1)
             yield unit
         if documents == first_document:
-            raise DataError(f"the source {source.name!r} holds no text after cleaning. Leave it out of mixing.sources.")
+            edited = " and mixing.filter" if editor else ""
+            raise DataError(
+                f"the source {source.name!r} holds no text after cleaning{edited}. Leave it out of mixing.sources."
+            )
         if not repeat:
             return
         # A repetition is wanted here, so only what the source repeats within itself stays out.
@@ -291,5 +297,6 @@ def _row(source: Source, share: Share, reading: Reading, number: int, plan: MixP
         "share": share.target if plan.budget is not None or plan.mixing.exact else share.taken,
         "read_characters": reading.characters,
         "removed": {"characters": reading.characters - reading.kept, "duplicates": reading.duplicates},
+        **({"edits": editor.described(reading.edits)} if (editor := plan.editor_of(source)) else {}),
         "fingerprint": plan.inputs[prefix + source.name],
     }

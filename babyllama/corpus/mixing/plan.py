@@ -13,6 +13,7 @@ from babyllama.artifacts import Manifest, fingerprint_file, refuse_foreign
 from babyllama.config.amounts import Amount, parse_amount, parse_bytes
 from babyllama.config.sections import Config, MixingSection
 from babyllama.corpus.cleaning import cleaner_fingerprint
+from babyllama.corpus.mixing.editing import Editor
 from babyllama.corpus.mixing.sources import Source, refuse_shared_text, resolve_sources
 from babyllama.corpus.mixing.units import count_words
 from babyllama.errors import ConfigError, DataError, RunError, TokenizerError
@@ -56,6 +57,15 @@ class MixPlan:
         return count_words if self.unit == "words" else len
 
     @cached_property
+    def editor(self) -> Editor | None:
+        """What leaves out sentences and replaces text; None where nothing does."""
+        return Editor.of(self.mixing)
+
+    def editor_of(self, source: Source) -> Editor | None:
+        """The editor of the text of `source`, which leaves held-out text of its own alone unless that is asked for."""
+        return self.editor if self.mixing.edit_dev or source not in self.dev_sources else None
+
+    @cached_property
     def manifest(self) -> Manifest | None:
         """The manifest of what is in the folder now."""
         manifest = Manifest.read(self.folder) if self.folder.is_dir() else None
@@ -86,6 +96,8 @@ class MixPlan:
             **{name: getattr(mixing, name) for name in kept},
             "sources": [_described(source) for source in self.sources],
             "dev_sources": [_described(source) for source in self.dev_sources],
+            # Absent where nothing is edited, so that a mix made before there was an editor is still the same mix.
+            **({**self.editor.settings, "edit_dev": mixing.edit_dev} if self.editor else {}),
             "cleaners": {domain: cleaner_fingerprint(domain) for domain in sorted(domains)} if mixing.clean else {},
         }
 

@@ -45,6 +45,24 @@ class MixReport:
         return "\n".join(lines)
 
 
+def _edit_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was left out and replaced, over all that was read of the sources."""
+    edited = [row["edits"] for row in rows if "edits" in row]
+    if not edited:
+        return []
+    sentences = sum(one["sentences"] for one in edited)
+    lines = []
+    for number, first in enumerate(edited[0]["left_out"]):
+        count = sum(one["left_out"][number]["sentences"] for one in edited)
+        lines.append(
+            f"{first['filter']}: {count:,} of {sentences:,} sentences left out ({count / (sentences or 1):.2%})"
+        )
+    for number, first in enumerate(edited[0]["replaced"]):
+        count = sum(one["replaced"][number]["matches"] for one in edited)
+        lines.append(f"replace {first['pattern']}: {count:,} matches replaced")
+    return lines
+
+
 _COLUMNS = (
     "source",
     "domain",
@@ -83,4 +101,4 @@ def _table(rows: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in [_COLUMNS, *cells]
-    ]
+    ] + _edit_lines(rows)

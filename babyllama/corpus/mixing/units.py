@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from babyllama.corpus.mixing.editing import Edits
 from babyllama.corpus.mixing.sources import Source
 from babyllama.corpus.reading.documents import OtherSpellings
 
@@ -36,6 +37,8 @@ class Reading:
     """Characters left after cleaning."""
     duplicates: int = 0
     """Units that deduplication left out."""
+    edits: Edits = field(default_factory=Edits)
+    """What was left out and replaced."""
     spellings: OtherSpellings = field(default_factory=OtherSpellings)
     """Separators spelled otherwise."""
 
@@ -47,21 +50,26 @@ def units_of(
     keep_speakers: bool,
     max_unit: int,
     size: Callable[[bytes], int],
+    edit: Callable[[str], str] | None = None,
     is_duplicate: Callable[[bytes], bool] | None,
     reading: Reading,
     first_document: int = 0,
 ) -> Iterator[Unit]:
     """The units of `source` in file order, streamed; `reading` is kept up to date."""
-    document, piece = first_document - 1, 0
+    document, piece, continues = first_document - 1, 0, True
     raw = ((part, part.text.strip()) for part in source.parts(labels=keep_speakers))
     for part, text in source.cleaned_parts(keep_speakers) if cleaned else raw:
         reading.characters += len(part.text)
         reading.kept += len(text)
         reading.spellings.look(part.text)
+        continues = continues and part.continues
+        if edit is not None:
+            text = edit(text)
         if not text:
             continue
-        if not part.continues or document < first_document:
+        if not continues or document < first_document:
             document, piece = document + 1, 0
+        continues = True
         for data, gap in cut(text.encode(), max_unit):
             if is_duplicate and is_duplicate(data):
                 reading.duplicates += 1

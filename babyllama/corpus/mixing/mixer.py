@@ -226,8 +226,7 @@ def _stream(
     repeat: bool,
 ) -> Iterator[Unit]:
     """The units of a source in the order they are mixed in, with `repeat` again and again."""
-    first_document = epoch = 0
-    editor = plan.editor_of(source)
+    first_document, epoch, editor = 0, 0, plan.editor_of(source)
     while True:
         units = units_of(
             source,
@@ -247,10 +246,8 @@ def _stream(
             documents = max(documents, unit.document + 1)
             yield unit
         if documents == first_document:
-            edited = " and mixing.filter" if editor else ""
-            raise DataError(
-                f"the source {source.name!r} holds no text after cleaning{edited}. Leave it out of mixing.sources."
-            )
+            after = "cleaning and mixing.filter" if editor else "cleaning"
+            raise DataError(f"the source {source.name!r} holds no text after {after}. Leave it out of mixing.sources.")
         if not repeat:
             return
         # A repetition is wanted here, so only what the source repeats within itself stays out.

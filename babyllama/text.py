@@ -97,6 +97,14 @@ def markdown(name: str) -> str:
     return escaped.replace("&", "&amp;")
 
 
+def unmarked(text: str) -> str:
+    """What a line of Markdown that `markdown` and `code` made shows: without marks and escapes."""
+    parts = re.split(r"(?<!\\)(`+)(.+?)\1(?!`)", text)
+    plain = [re.sub(r"\\([\\`*_{}\[\]<>#|!~])", r"\1", part).replace("&amp;", "&") for part in parts[::3]]
+    codes = [part.replace("\\|", "|") for part in parts[2::3]]
+    return "".join(one for pair in zip(plain, [*codes, ""], strict=True) for one in pair)
+
+
 def code(name: str) -> str:
     """`name` as code in a line or a table of Markdown, whatever it holds."""
     shown = one_line(name).replace("|", "\\|")

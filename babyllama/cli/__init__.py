@@ -38,7 +38,7 @@ COMMANDS = {
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",
     "generate": "continue a prompt",
-    "report": "draw a run's plots again",
+    "report": "one page on one or several runs, or their plots again",
     "card": "write a run's model card again",
     "push": "publish a run on the Hugging Face Hub",
     "export": "write a model as GGUF, for llama.cpp",

@@ -95,3 +95,10 @@ def seed(text: str) -> int:
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**32 - 1}")
     return number
+
+
+def seconds(text: str) -> int:
+    """The argparse type of a pause: whole seconds, at least one."""
+    if not text.isascii() or not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of seconds from 1")
+    return int(text)

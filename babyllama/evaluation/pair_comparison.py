@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from babyllama.errors import EvaluationError
-from babyllama.evaluation.statistics import holm, mcnemar
+from babyllama.evaluation.statistics import holm, mcnemar, mean_paired_difference, paired_difference
 
 LEVEL = 0.05
 """Differences with a corrected p below this are called supported."""
@@ -38,7 +38,7 @@ def compare_minimal_pairs(
 
     Each paradigm is tested with McNemar's exact test; the p-values of all paradigms are corrected together (Holm), so
     that of 67 comparisons without any difference one in twenty tables shows even a single mark. `overall` tests all
-    pairs at once. EvaluationError when the models were not scored on the same pairs under one protocol.
+    pairs at once; `mean` is the difference of the means over paradigms. Intervals are of 95 %. EvaluationError when the models were not scored on the same pairs under one protocol.
     """
     for name, protocol, made in zip(models, (one["protocol"] for one in numbers), decisions, strict=True):
         if made.pairs != decisions[0].pairs:
@@ -82,13 +82,18 @@ def _test(
     raw = {uid: mcnemar(our.correct[uids == uid], their.correct[uids == uid]) for uid in ours["paradigms"]}
     corrected = holm({uid: p for uid, (_, _, p) in raw.items()})
     only_first, only_second, p = mcnemar(our.correct, their.correct)
+    counts = {uid: (*raw[uid][:2], int((uids == uid).sum())) for uid in raw}
+    mean, mean_low, mean_high = mean_paired_difference(list(counts.values()))
     return {
         "first": first,
         "second": second,
         "overall": {"only_first": only_first, "only_second": only_second, "p": p},
+        "mean": {"difference": mean, "low": mean_low, "high": mean_high},
         "paradigms": {
             uid: {
                 "difference": theirs["paradigms"][uid]["accuracy"] - ours["paradigms"][uid]["accuracy"],
+                "low": paired_difference(*counts[uid])[1],
+                "high": paired_difference(*counts[uid])[2],
                 "only_first": raw[uid][0],
                 "only_second": raw[uid][1],
                 "p": raw[uid][2],

@@ -54,6 +54,8 @@ class Bars:
     mean: tuple[str, float]
     """The name of the one number that stands for all, and its value."""
     chance: float | None = None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """95 % interval of a value, or of the number that stands for all, by name, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class Result(ABC):
         """It as a picture, if one says something."""
         return None
 
+    def samples(self) -> list[tuple[str, str]]:
+        """(prompt, what the model wrote after it) for readers who want to see text."""
+        return []
+
     def files(self, stem: str) -> dict[str, Iterable[str]]:
         """Lines of the files that belong beside `<stem>.json`, by name."""
         return {}
@@ -141,6 +147,11 @@ class Result(ABC):
     @classmethod
     def heat_map(cls, key: str, compared: Any) -> tuple[Bars, ...]:
         """What `compare` gave, as one column of a picture for each model."""
+        return ()
+
+    @classmethod
+    def differences(cls, key: str, compared: Any) -> tuple[Bars, ...]:
+        """What `compare` gave, as paired differences with intervals: every later model against the first; chance is 0."""
         return ()
 
 

@@ -62,6 +62,35 @@ def mcnemar(first: Sequence[bool] | np.ndarray, second: Sequence[bool] | np.ndar
     return only_first, only_second, sign_test(only_first, only_second)
 
 
+def paired_difference(only_first: int, only_second: int, total: int) -> tuple[float, float, float]:
+    """(second minus first, low, high): the difference of two shares of right answers on the same `total` items.
+
+    95 % interval of Agresti and Min (2005): Wald's, with one half added to each cell of the table of both answers. NaN of no items.
+    """
+    if total <= 0:
+        return math.nan, math.nan, math.nan
+    middle, variance = _adjusted_difference(only_first, only_second, total)
+    spread = Z_95 * math.sqrt(variance)
+    return (only_second - only_first) / total, max(-1.0, middle - spread), min(1.0, middle + spread)
+
+
+def mean_paired_difference(groups: Sequence[tuple[int, int, int]]) -> tuple[float, float, float]:
+    """The same for the plain mean over groups of (only first, only second, total), which are fixed: only their items are a sample."""
+    counted = [group for group in groups if group[2] > 0]
+    if not counted:
+        return math.nan, math.nan, math.nan
+    mean = math.fsum((second - first) / total for first, second, total in counted) / len(counted)
+    variance = math.fsum(_adjusted_difference(*group)[1] for group in counted) / len(counted) ** 2
+    spread = Z_95 * math.sqrt(variance)
+    return mean, max(-1.0, mean - spread), min(1.0, mean + spread)
+
+
+def _adjusted_difference(only_first: int, only_second: int, total: int) -> tuple[float, float]:
+    first, second, items = only_first + 0.5, only_second + 0.5, total + 2
+    difference = (second - first) / items
+    return difference, ((first + second) / items - difference**2) / items
+
+
 def sign_test(wins: int, losses: int) -> float:
     """Two-sided exact binomial p-value of `wins` against `losses` fair coin flips; 1 when there are none."""
     flips = wins + losses

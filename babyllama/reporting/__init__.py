@@ -1,4 +1,4 @@
-"""Reads run folders only: plots, tables, model card, comparison."""
+"""Reads run folders only: report, plots, tables, model card, comparison."""
 
 from babyllama.reporting.card import write_card
 from babyllama.reporting.comparison import write_comparison

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from babyllama import console
 from babyllama.evaluation.results import Table
+from babyllama.reporting.views.base import Block, DotChart, Heat, LineChart, Note, Report, Samples, Shares
 from babyllama.text import one_line
 
 if TYPE_CHECKING:
@@ -79,3 +80,40 @@ def _lines(table: Table, block: Sequence[int], width: int) -> list[Text]:
         text = shown.ljust(name) + "".join(one_line(row[index]).rjust(widths[index] + _GAP) for index in block)
         lines.append(Text(text.rstrip(), style="bold" if number < 0 or number in table.bold else ""))
     return lines
+
+
+def print_report(report: Report, out: Console | None = None) -> None:
+    """A report on a terminal: its tables, and its charts in words."""
+    from rich.text import Text
+
+    out = out or console.results()
+    for problem in report.problems:
+        out.print(Text(one_line(problem)), style="dim")
+    for section in report.sections:
+        print_heading(section.title, out)
+        for part in (section, *section.parts):
+            _print_blocks(part.blocks, out)
+
+
+def _print_blocks(blocks: Sequence[Block], out: Console) -> None:
+    from rich.text import Text
+
+    for block in blocks:
+        if isinstance(block, Table):
+            print_tables([block], out)
+        elif isinstance(block, Heat):
+            numbers = [
+                (name, *("-" if one is None else f"{one:.1f}" for one in row))
+                for name, row in (*block.rows, block.mean)
+            ]
+            print_tables([Table(block.title, block.columns, numbers, frozenset({len(numbers) - 1}))], out)
+        elif isinstance(block, LineChart | DotChart | Shares):
+            out.print(Text(one_line(block.alt)))
+            out.print()
+        elif isinstance(block, Note):
+            out.print(Text(one_line(block.text)))
+            out.print()
+        elif isinstance(block, Samples):
+            for prompt, text in block.texts:
+                out.print(Text(f"  {one_line(prompt)}{one_line(text)}"))
+            out.print()

@@ -11,11 +11,17 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babyllama import console
-from babyllama.artifacts import fingerprint_bytes, read_text, write_text
+from babyllama.artifacts import fingerprint_bytes, read_bytes, read_text, write_text
 from babyllama.errors import DamagedFileError, TrainingError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Columns = dict[str, "np.ndarray"]
+"""Columns of such a file by name, float64 [rows]; an empty cell is NaN."""
 
 LOSS_COLUMNS = (
     "step",
@@ -122,6 +128,32 @@ def read_numbers(path: Path) -> list[dict[str, float | None]]:
                 f"{path} is damaged: step {row['step']} has a cell that is no number ({error}). Put the file back from a copy."
             ) from error
     return numbers
+
+
+def read_columns(path: Path) -> Columns:
+    """The whole rows of such a file by column, for files of millions of rows; {} for one without a row.
+
+    A last line cut off by a kill is left out. `DamagedFileError` for a cell that is no number.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    data = read_bytes(path)
+    data = data[: data.rfind(b"\n") + 1]
+    names = next(csv.reader([data[: data.find(b"\n")].decode("utf-8", "replace")]), [])
+    if not names or data.find(b"\n") == len(data) - 1:
+        return {}
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(data),
+            parse_options=arrow.ParseOptions(invalid_row_handler=lambda row: "skip"),
+            convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.float64()), null_values=[""]),
+        )
+    except pa.ArrowInvalid as error:
+        raise DamagedFileError(
+            f"{path} is damaged: it has a cell that is no number ({error}). Put the file back from a copy."
+        ) from error
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def _cell(name: str, value: Any) -> str:

@@ -255,7 +255,9 @@ def test_comparison_of_two_models() -> None:
     assert test["paradigms"]["a"]["p"] == 0.125
     assert test["paradigms"]["a"]["p_corrected"] == 0.25
     assert test["paradigms"]["a"]["difference"] == -1.0
-    assert test["paradigms"]["b"] | {"supported": None} == {
+    same = dict(test["paradigms"]["b"])
+    assert same.pop("low") == -same.pop("high") < 0
+    assert same | {"supported": None} == {
         "difference": 0.0, "only_first": 0, "only_second": 0, "p": 1.0, "p_corrected": 1.0, "supported": None,
     }  # fmt: skip
     assert [model["accuracy"] for model in found["models"]] == [1.0, 0.5]

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babyllama.evaluation.statistics import holm, mcnemar, mean_of_proportions, sign_test, wilson
+from babyllama.evaluation.statistics import (
+    holm,
+    mcnemar,
+    mean_of_proportions,
+    mean_paired_difference,
+    paired_difference,
+    sign_test,
+    wilson,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -56,6 +64,17 @@ def test_interval_of_a_mean_has_the_width_theory_gives() -> None:
     assert (low, high) == pytest.approx((0.7 - 1.96 * error, 0.7 + 1.96 * error), abs=0.002)
     assert mean_of_proportions([27], [30]) == pytest.approx(wilson(27, 30)), "of one group it is Wilson's"
     assert all(math.isnan(value) for value in mean_of_proportions([], []))
+
+
+def test_interval_of_a_paired_difference() -> None:
+    """Approval of a prime minister (Agresti, Categorical Data Analysis): 150 and 86 of 1,600 changed their minds, 0.02 to 0.06."""
+    difference, low, high = paired_difference(86, 150, 1600)
+    assert difference == 64 / 1600
+    assert (low, high) == pytest.approx((0.0213, 0.0587), abs=3e-4)
+    assert paired_difference(0, 0, 20)[1:] == pytest.approx((-0.089, 0.089), abs=1e-3), "no change is no certainty"
+    mean = mean_paired_difference([(86, 150, 1600)] * 4)
+    assert mean[0] == difference
+    assert mean[2] - mean[1] == pytest.approx((high - low) / 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("right", [0, 30])

@@ -57,6 +57,11 @@ class GenerationResult(Result):
             f"self-BLEU between samples of a prompt is {alike:.2f} (1: all alike)."
         ]
 
+    def samples(self) -> list[tuple[str, str]]:
+        """Every sample, without its prompt."""
+        found = ((str(row["prompt"]), str(row["text"])) for row in self.numbers["samples"])
+        return [(prompt, text.removeprefix(prompt)) for prompt, text in found]
+
     def curve(self) -> dict[str, float]:
         """Variety and repetition."""
         return {name: self.numbers[name] for name in GenerationTask.curve_columns}

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
     from babyllama.evaluation.scoring import Progress
 
+_MEAN = "mean over paradigms"
+
 
 class MinimalPairsSettings(TaskSettings):
     """How minimal pairs are read and scored."""
@@ -151,7 +153,12 @@ class MinimalPairsResult(Result):
         groups = self.numbers.get("terms") or self.numbers["paradigms"]
         title = f"{pair_set_title(self.numbers)}: {100 * self.numbers['accuracy']:.1f} % ({self.numbers['protocol']})"
         values = {name.replace("_", " "): 100 * row["accuracy"] for name, row in groups.items()}
-        return Bars(title, "accuracy, %", values, ("mean over paradigms", 100 * self.numbers["accuracy"]), chance=50)
+        bounds = {name.replace("_", " "): (row["low"], row["high"]) for name, row in groups.items() if "low" in row}
+        if self.numbers.get("accuracy_low") is not None:
+            bounds[_MEAN] = (self.numbers["accuracy_low"], self.numbers["accuracy_high"])
+        intervals = {name: (100 * low, 100 * high) for name, (low, high) in bounds.items()}
+        mean = (_MEAN, 100 * self.numbers["accuracy"])
+        return Bars(title, "accuracy, %", values, mean, chance=50, intervals=intervals)
 
     def files(self, stem: str) -> dict[str, Iterable[str]]:
         """A table of paradigms, every decision, and the decisions as the BabyLM pipelines write them."""
@@ -187,11 +194,25 @@ class MinimalPairsResult(Result):
                 f"{title}\n{model['model']}",
                 label,
                 {term.replace("_", " "): 100 * value for term, value in model["terms"].items()},
-                ("mean over paradigms", 100 * model["accuracy"]),
+                (_MEAN, 100 * model["accuracy"]),
                 chance=50,
             )
             for model in compared["models"]
         )
+
+    @classmethod
+    def differences(cls, key: str, compared: Any) -> tuple[Bars, ...]:
+        """Points of accuracy by paradigm, one for each later model."""
+        found = []
+        for test in compared["tests"]:
+            rows = {uid.replace("_", " "): row for uid, row in test["paradigms"].items()}
+            rows[_MEAN] = test["mean"]
+            intervals = {name: (100 * row["low"], 100 * row["high"]) for name, row in rows.items()}
+            mean = (_MEAN, 100 * rows.pop(_MEAN)["difference"])
+            values = {name: 100 * row["difference"] for name, row in rows.items()}
+            title = f"{test['second']} minus {test['first']}"
+            found.append(Bars(title, "difference in accuracy, points", values, mean, chance=0, intervals=intervals))
+        return tuple(found)
 
 
 class MinimalPairsTask(Task):

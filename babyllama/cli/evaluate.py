@@ -1,4 +1,4 @@
-"""Score models: minimal pairs (BLiMP), perplexity, generation, stories.
+"""Score models: minimal pairs (BLiMP), perplexity, generation, stories, GLUE.
 
 evaluate.py models/Llama-10M/                              perplexity on its held-out text and minimal pairs
 evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of BLiMP, drawn with a seed
@@ -47,6 +47,15 @@ SETTINGS = (
     "dtype",
     "story_prompts",
     "stories_per_prompt",
+    "data",
+    "glue_tasks",
+    "glue_rules",
+    "glue_seeds",
+    "glue_epochs",
+    "glue_lr",
+    "glue_batch_size",
+    "glue_train_rows",
+    "holdout",
 )
 """Flags that are settings of tasks; one that is not given is left to the task."""
 
@@ -86,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--story-prompts", metavar="FILE", help="stories: JSON lines with prompt, words, dialogue")
     parser.add_argument("--stories-per-prompt", type=int, metavar="N", help="stories: how many of each (default: 5)")
+    add_glue_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="measure again what is up to date")
     parser.add_argument(
         "--plots",
@@ -95,6 +105,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-path", metavar="FILE", help="write the results as JSON there, too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
     add_model_arguments(parser)
+
+
+def add_glue_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the classifiers of GLUE are trained."""
+    parser.add_argument("--data", metavar="DIR", help="folder of the BabyLM evaluation data (default: data/evaluation)")
+    group = parser.add_argument_group("GLUE (--tasks glue)")
+    group.add_argument(
+        "--glue-tasks", metavar="LIST", help="some of boolq,mnli,mrpc,multirc,qqp,rte,wsc (default: all that are there)"
+    )
+    group.add_argument(
+        "--glue-rules",
+        metavar="NAME",
+        help="babylm-2026 (last token), or babylm-2025 (first token; default: babylm-2026)",
+    )
+    group.add_argument(
+        "--glue-seeds", type=int, metavar="N", help="train each N times, with seed, seed + 1, ... (default: 1)"
+    )
+    group.add_argument("--glue-epochs", type=int, metavar="N", help="epochs (default: 10, of wsc 30)")
+    group.add_argument("--glue-lr", type=float, metavar="LR", help="learning rate (default: 3e-5)")
+    group.add_argument(
+        "--glue-batch-size", type=int, metavar="N", help="rows in a step (default: 32, of boolq, multirc 16)"
+    )
+    group.add_argument("--glue-train-rows", type=int, metavar="N", help="train on the first N rows only, to try it out")
+    group.add_argument(
+        "--holdout",
+        action="store_true",
+        default=None,
+        help="choose the epoch on a tenth of the training rows, not on the reported ones",
+    )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -83,6 +83,7 @@ TASKS: Registry[Any] = Registry(
         "generation": "babyllama.evaluation.tasks.generation:GenerationTask",
         "surprisal": "babyllama.evaluation.tasks.surprisal:SurprisalTask",
         "stories": "babyllama.evaluation.tasks.stories:StoryTask",
+        "glue": "babyllama.finetuning.glue:GlueTask",
     },
     error=EvaluationError,
 )

@@ -66,6 +66,11 @@ class LoadedModel:
         return None
 
     @property
+    def rotary(self) -> bool:
+        """Are positions angles that are computed for any length, so that a text longer than the context can be read?"""
+        return bool(getattr(self.model.config.get_text_config(), "rope_parameters", None))
+
+    @property
     def parameters(self) -> int:
         """Number of weights, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())

@@ -59,6 +59,7 @@ def run_tasks(
         check_whole(place)
         content = model_content(place)
     for task in tasks:
+        task.again = again
         try:
             data = task.data(place)
         except NoData as error:

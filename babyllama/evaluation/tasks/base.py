@@ -67,6 +67,9 @@ class Task(ABC):
     needs_causal: ClassVar[bool] = False
     """Has it no meaning for a masked language model?"""
 
+    again: bool = False
+    """Is what was measured before to be measured again, in parts too?"""
+
     def __init__(self, settings: TaskSettings | None = None) -> None:
         self.settings = settings or self.Settings()
 

@@ -112,7 +112,7 @@ class StoryTask(Task):
     """Does the model do in a story what it was asked to do?"""
 
     name = "stories"
-    title = "asked words, dialogue, repetition and unknown words in seeded stories"
+    title = "words asked for, dialogue, repetition, new words in stories"
     Settings = StorySettings
     result = StoryResult
     places = ("story_prompts",)

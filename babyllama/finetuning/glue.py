@@ -55,8 +55,8 @@ class GlueSettings(TaskSettings):
     """Folder of the BabyLM evaluation data, or of the GLUE files themselves; by default data/evaluation."""
     glue_tasks: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = None
     """Some of boolq, mnli, mrpc, multirc, qqp, rte, wsc; by default those whose files are there."""
-    glue_rules: Literal["babylm-2026", "babylm-2025"] = "babylm-2026"
-    """2026 classifies a causal model's last token; 2025 its first one, which says nothing of the text."""
+    year: Literal[2025, 2026] = 2026
+    """Whose rules: 2026 classifies a causal model's last token; 2025 its first one, which says nothing of the text."""
     glue_seeds: Count = 1
     """Trainings of each task, with seed, seed + 1, ...; the first one is the official score."""
     glue_epochs: Count | None = None
@@ -115,7 +115,7 @@ class GlueTask(Task):
 
     def result_name(self, data: TaskData, folder: Path) -> str:
         """`glue`; other rules are kept beside it."""
-        return result_stem(self.settings.glue_rules, self.settings.holdout)
+        return result_stem(self.settings.year, self.settings.holdout)
 
     def score(self, loaded: LoadedModel, data: TaskData, progress: Progress | None = None) -> GlueResult:
         """Train and score task by task; a training that is done is kept in a run's evaluation/glue/ and not done again."""
@@ -147,7 +147,7 @@ class GlueTask(Task):
             tasks[name], rows = self._task(loaded, GLUE[name], recipes[name], train, valid, key, advance)
             predictions += rows
         numbers = {
-            "rules": self.settings.glue_rules,
+            "year": self.settings.year,
             "holdout": self.settings.holdout,
             "seed": self.settings.seed,
             "precision": next(iter(recipes.values())).precision,
@@ -168,7 +168,7 @@ class GlueTask(Task):
             console.warn(
                 f"glue: this {loaded.device.type.upper()} has no bf16 units: the classifiers are trained in fp32"
             )
-        causal_2026 = not loaded.masked and ask.glue_rules == "babylm-2026"
+        causal_2026 = not loaded.masked and ask.year == 2026
         return Recipe(
             lr=ask.glue_lr,
             batch_size=ask.glue_batch_size or task.batch_size,
@@ -272,7 +272,7 @@ def _split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
 def _part_file(loaded: LoadedModel, task: Subtask, settings: GlueSettings, seed: int) -> Path | None:
     """Where a training is kept until its model, data or recipe changes; None for a model that is no run's."""
     folder = loaded.place.results
-    stem = result_stem(settings.glue_rules, settings.holdout)
+    stem = result_stem(settings.year, settings.holdout)
     return None if folder is None else folder / stem / f"{task.name}_seed{seed}.json"
 
 

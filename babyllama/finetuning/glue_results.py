@@ -18,8 +18,13 @@ class GlueResult(Result):
 
     @property
     def key(self) -> str:
-        """Other rules are another measurement."""
-        return result_stem(self.numbers["rules"], self.numbers["holdout"])
+        """An epoch chosen on other rows is another measurement."""
+        return "glue_holdout" if self.numbers["holdout"] else "glue"
+
+    @property
+    def same(self) -> tuple[Any, ...]:
+        """So are the rules of another year."""
+        return (self.kind, self.key, self.numbers["year"])
 
     @property
     def items(self) -> tuple[bool, int]:
@@ -54,7 +59,7 @@ class GlueResult(Result):
                  f"{first['epoch']} of {first['epochs']}", f"{one['rows']:,}")
             )  # fmt: skip
         rows.append(("mean", "", percent(numbers["mean"], 2), "", "", "", "", ""))
-        title = f"GLUE under the rules of {numbers['rules']}, seed {numbers['seed']}"
+        title = f"GLUE under the rules of {numbers['year']}, seed {numbers['seed']}"
         columns = ("measure", "score", "all seeds", "last epoch", "one class", "best epoch", "rows")
         return [Table(title, columns, rows, frozenset({len(rows) - 1}))]
 
@@ -109,6 +114,6 @@ class GlueResult(Result):
         return [Table("GLUE side by side", [one["model"] for one in compared], rows, frozenset({len(rows) - 1}))]
 
 
-def result_stem(rules: str, holdout: bool) -> str:
-    """What a result's files are called: glue, glue_babylm-2025, glue_holdout ..."""
-    return "_".join(["glue", *([rules] if rules != "babylm-2026" else []), *(["holdout"] if holdout else [])])
+def result_stem(year: int, holdout: bool) -> str:
+    """What a result's files are called: glue_2026, glue_2025, glue_2026_holdout ..."""
+    return "_".join(["glue", str(year), *(["holdout"] if holdout else [])])

@@ -223,9 +223,12 @@ def test_help_names_every_format_of_pairs(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_every_task_leaves_its_result(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from babyllama.config.tables import TASKS
-
-    assert main(["evaluate", "models/A", "--tasks", ",".join(TASKS), "--device", "cpu"]) == 0
+    """Those with files of their own, which not everyone has, are tested where they are."""
+    tasks = ("perplexity", "blimp", "generation", "surprisal", "stories")
+    assert main(["evaluate", "models/A", "--tasks", ",".join(tasks), "--device", "cpu"]) == 0
+    assert {f"{name}.json" for name in ("perplexity", "generation", "surprisal", "stories")} <= {
+        file.name for file in (world / "models" / "A" / "evaluation").iterdir()
+    }
     printed = capsys.readouterr().out
     assert "mean surprisal" in printed
     kept = world / "models" / "A" / "evaluation"

@@ -49,7 +49,7 @@ SETTINGS = (
     "stories_per_prompt",
     "data",
     "glue_tasks",
-    "glue_rules",
+    "year",
     "glue_seeds",
     "glue_epochs",
     "glue_lr",
@@ -110,14 +110,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_glue_arguments(parser: argparse.ArgumentParser) -> None:
     """How the classifiers of GLUE are trained."""
     parser.add_argument("--data", metavar="DIR", help="folder of the BabyLM evaluation data (default: data/evaluation)")
+    parser.add_argument("--year", type=int, metavar="YEAR", help="rules of BabyLM 2025 or 2026 (default: 2026)")
     group = parser.add_argument_group("GLUE (--tasks glue)")
     group.add_argument(
         "--glue-tasks", metavar="LIST", help="some of boolq,mnli,mrpc,multirc,qqp,rte,wsc (default: all that are there)"
-    )
-    group.add_argument(
-        "--glue-rules",
-        metavar="NAME",
-        help="babylm-2026 (last token), or babylm-2025 (first token; default: babylm-2026)",
     )
     group.add_argument(
         "--glue-seeds", type=int, metavar="N", help="train each N times, with seed, seed + 1, ... (default: 1)"

@@ -223,7 +223,7 @@ def test_what_was_interrupted_goes_on_after_the_last_whole_task(
 def test_every_prediction_is_kept_and_gives_the_score(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluate(capsys, "--glue-seeds", "2")
     folder = world / "models" / "tiny" / "evaluation"
-    rows = [json.loads(line) for line in (folder / "glue_predictions.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "glue_2026_predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 2 * 2 * 16
     for name, one in found["tasks"].items():
         for seed, numbers in one["seeds"].items():
@@ -248,7 +248,7 @@ def test_with_holdout_the_reported_labels_choose_nothing(world: Path, capsys: py
         assert main(["evaluate", "models/tiny", "--tasks", "glue", "--glue-tasks", "rte", "--holdout", *FAST]) == 0
         result = json.loads(capsys.readouterr().out)["results"]["glue_holdout"]
         assert result["tasks"]["rte"]["train_rows"] == 15
-        kept = world / "models" / "tiny" / "evaluation" / "glue_holdout_predictions.jsonl"
+        kept = world / "models" / "tiny" / "evaluation" / "glue_2026_holdout_predictions.jsonl"
         predicted.append([json.loads(line)["pred"] for line in kept.read_text().splitlines()])
     assert predicted[0] == predicted[1]
 
@@ -259,7 +259,7 @@ def test_it_says_on_what_the_epoch_was_chosen(world: Path, capsys: pytest.Captur
     printed = capsys.readouterr()
     assert "chosen on the rows that are reported" in printed.err
     assert "boolq, mnli, mrpc, multirc, qqp, wsc not scored; the mean is over rte" in printed.err
-    assert "GLUE under the rules of babylm-2026, seed 42" in printed.out
+    assert "GLUE under the rules of 2026, seed 42" in printed.out
     assert main([*command, "--holdout"]) == 0
     assert "chosen on the rows" not in capsys.readouterr().err
 
@@ -279,16 +279,16 @@ def test_a_classifier_learns_what_the_texts_tell_and_the_first_token_of_a_causal
     assert not any(weight.requires_grad for weight in loaded.model.parameters())
 
 
-def test_the_rules_of_2025_have_a_name_and_a_masked_model_is_read_at_its_first_token(tmp_path: Path) -> None:
+def test_the_rules_of_2025_go_by_the_year_and_a_masked_model_is_read_at_its_first_token(tmp_path: Path) -> None:
     from babyllama.evaluation.tasks import build_tasks
 
     causal, masked = load(save_model(tmp_path / "c")), load(save_model(tmp_path / "m", "Bert"))
-    for rules, model, pooling in (
-        ("babylm-2026", causal, "last"),
-        ("babylm-2025", causal, "first"),
-        ("babylm-2026", masked, "first"),
+    for year, model, pooling in (
+        (2026, causal, "last"),
+        (2025, causal, "first"),
+        (2026, masked, "first"),
     ):
-        (task,) = build_tasks(["glue"], {"glue_rules": rules})
+        (task,) = build_tasks(["glue"], {"year": year})
         assert task.recipe(GLUE["wsc"], model).pooling == pooling  # type: ignore[attr-defined]
     (task,) = build_tasks(["glue"], {})
     recipe = task.recipe(GLUE["wsc"], causal)  # type: ignore[attr-defined]
@@ -315,7 +315,7 @@ def test_positions_that_are_learned_end_with_the_context(tmp_path: Path) -> None
         (["--glue-tasks", "rte,wcs"], "--glue-tasks wcs: no such task; did you mean 'wsc'?"),
         (["--glue-tasks", "mnli"], "lacks mnli.train.jsonl or mnli.valid.jsonl"),
         (["--data", "nowhere"], "no GLUE files (*.train.jsonl) in nowhere"),
-        (["--glue-rules", "2026"], "--glue-rules 2026: must be"),
+        (["--year", "2024"], "--year 2024: must be 2025 or 2026"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

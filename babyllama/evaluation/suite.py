@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from babyllama.config.types import Count, Section, Text
 from babyllama.errors import EvaluationError
 from babyllama.evaluation.generation import generate
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.quality import distinct, repeated_share, self_bleu
 from babyllama.evaluation.scoring import CausalScorer
 from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain
+from babyllama.evaluation.speed import measure_speed
+from babyllama.settings.sections import read_section
 
 COMPLETIONS: tuple[tuple[str, str, str], ...] = (
     ("The cat is sleeping on the", " bed", " sky"),
@@ -32,20 +36,67 @@ COMPLETIONS: tuple[tuple[str, str, str], ...] = (
 PROMPTS = ("Once upon a time", "The old man", "I think that", "In the morning,")
 
 
+class CompletionItem(Section):
+    """One prompt and two ways to go on."""
+
+    prompt: Text
+    good: Text
+    """The sensible one, with the space in front that it needs."""
+    bad: Text
+
+
+class SpeedSettings(Section):
+    """What speed is measured on."""
+
+    batch_sizes: list[Count] = Field(default_factory=lambda: [1, 8], min_length=1)
+    """Sequences at once; latency is told of the first."""
+    prompt_tokens: Count = 96
+    new_tokens: Count = 32
+    repeats: Count = 3
+
+
+class BenchmarkConfig(Section):
+    """Items, prompts and sizes of `BenchmarkSuite`."""
+
+    completion: list[CompletionItem] = Field(
+        default_factory=lambda: [CompletionItem(prompt=item[0], good=item[1], bad=item[2]) for item in COMPLETIONS],
+        min_length=1,
+    )
+    prompts: list[Text] = Field(default_factory=lambda: list(PROMPTS), min_length=1)
+    """Of the samples that consistency and repetition are measured on."""
+    speed: SpeedSettings = SpeedSettings()
+
+
+def benchmark_config(path: str | Path | None) -> BenchmarkConfig:
+    """The configuration in the YAML file `path`, by default the one that comes with the package. ConfigError."""
+    return BenchmarkConfig() if path is None else read_section(path, BenchmarkConfig)
+
+
 class BenchmarkSuite:
     """Benchmarks of one model; each run_* method returns a dict of plain numbers and what they were measured on.
 
     Nothing is rolled into one grade: speed is not quality.
     """
 
-    def __init__(self, model_path: str | Path | LoadedModel, device: str = "auto", **options: Any) -> None:
-        """`options` go to `load_model`. EvaluationError for masked models, which generate nothing."""
+    def __init__(
+        self,
+        model_path: str | Path | LoadedModel,
+        device: str = "auto",
+        config: BenchmarkConfig | str | Path | None = None,
+        **options: Any,
+    ) -> None:
+        """`config` (a YAML file or the section itself) replaces items, prompts and sizes; `options` go to `load_model`.
+
+        EvaluationError for masked models, which generate nothing; ConfigError for a file that is none.
+        """
+        self.config = config if isinstance(config, BenchmarkConfig) else benchmark_config(config)
         self.loaded = model_path if isinstance(model_path, LoadedModel) else load_model(model_path, device, **options)
         if self.loaded.masked:
             raise EvaluationError(f"{self.loaded.name} is a masked language model: it cannot continue a text.")
 
-    def run_completion_benchmark(self, items: Sequence[tuple[str, str, str]] = COMPLETIONS) -> dict[str, Any]:
+    def run_completion_benchmark(self, items: Sequence[tuple[str, str, str]] | None = None) -> dict[str, Any]:
         """How often the sensible completion gets the higher log-probability given the prompt (chance: 0.5)."""
+        items = [(one.prompt, one.good, one.bad) for one in self.config.completion] if items is None else items
         first = context_token(self.loaded.tokenizer)
         head = [] if first is None else [first]
         sequences = []
@@ -69,9 +120,10 @@ class BenchmarkSuite:
         return {"accuracy": sum(row["correct"] for row in rows) / len(rows), "n": len(rows), "items": rows}
 
     def run_consistency_benchmark(
-        self, prompts: Sequence[str] = PROMPTS, *, num_samples: int = 4, max_new_tokens: int = 40, seed: int = 42
+        self, prompts: Sequence[str] | None = None, *, num_samples: int = 4, max_new_tokens: int = 40, seed: int = 42
     ) -> dict[str, Any]:
         """How alike several samples of a prompt are (self-BLEU, 1: all the same), and whether a seed repeats itself."""
+        prompts = self.config.prompts if prompts is None else prompts
         groups = [
             generate(self.loaded, prompt, num_samples=num_samples, max_new_tokens=max_new_tokens, seed=seed)
             for prompt in prompts
@@ -86,9 +138,10 @@ class BenchmarkSuite:
         }
 
     def run_repetition_benchmark(
-        self, prompts: Sequence[str] = PROMPTS, *, max_new_tokens: int = 80, seed: int = 42
+        self, prompts: Sequence[str] | None = None, *, max_new_tokens: int = 80, seed: int = 42
     ) -> dict[str, Any]:
         """Share of repeated 4-grams in samples and in greedy continuations, where repetition shows first."""
+        prompts = self.config.prompts if prompts is None else prompts
         shares: dict[str, list[float]] = {"sampled": [], "greedy": []}
         for prompt in prompts:
             for name, temperature in (("sampled", 0.8), ("greedy", 0.0)):
@@ -98,42 +151,25 @@ class BenchmarkSuite:
                 shares[name].append(repeated_share(text[len(prompt) :].split(), 4))
         return {f"{name}_repetition": statistics.fmean(values) for name, values in shares.items()} | {"n": len(prompts)}
 
-    def run_speed_benchmark(self, *, repeats: int = 3, length: int = 128, batch: int = 8) -> dict[str, Any]:
-        """Tokens per second, median of `repeats` after one warm-up: reading (a forward pass) and generating one by one."""
-        import torch
+    def run_speed_benchmark(
+        self,
+        *,
+        repeats: int | None = None,
+        length: int | None = None,
+        batch: int | None = None,
+    ) -> dict[str, Any]:
+        """Tokens per second of reading and writing by batch size, latency and peak memory (`evaluation.speed`).
 
-        width = min(length, self.loaded.context_length or length)
-        vocabulary = self.loaded.model.get_output_embeddings().weight.shape[0]
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(vocabulary, (batch, width), generator=generator).to(self.loaded.device)
-        steps = max(1, min(32, width - 1))
-        prompt = ids[:1, : width - steps]
-
-        def read() -> int:
-            self.loaded.model(ids, use_cache=False)
-            return batch * width
-
-        def write() -> int:
-            self.loaded.model.generate(
-                prompt,
-                attention_mask=torch.ones_like(prompt),
-                do_sample=False,
-                min_new_tokens=steps,
-                max_new_tokens=steps,
-                pad_token_id=0,
-            )
-            return steps
-
-        with torch.inference_mode():
-            reading, writing = self._rate(read, repeats), self._rate(write, repeats)
-        return {
-            "read_tokens_per_second": reading,
-            "generated_tokens_per_second": writing,
-            "batch": batch,
-            "length": width,
-            "device": str(self.loaded.device),
-            "parameters": self.loaded.parameters,
-        }
+        What is not given is the configuration's; `batch` is one size instead of its list.
+        """
+        speed = self.config.speed
+        return measure_speed(
+            self.loaded,
+            speed.batch_sizes if batch is None else [batch],
+            length=length or speed.prompt_tokens,
+            new_tokens=speed.new_tokens,
+            repeats=repeats or speed.repeats,
+        )
 
     def run_all_benchmarks(self) -> dict[str, Any]:
         """All of them: {"model", "completion", "consistency", "repetition", "speed"}."""
@@ -144,22 +180,3 @@ class BenchmarkSuite:
             "repetition": self.run_repetition_benchmark(),
             "speed": self.run_speed_benchmark(),
         }
-
-    def _rate(self, work: Any, repeats: int) -> float:
-        work()
-        self._wait()
-        rates = []
-        for _ in range(repeats):
-            started = time.perf_counter()
-            tokens = work()
-            self._wait()
-            rates.append(tokens / (time.perf_counter() - started))
-        return statistics.median(rates)
-
-    def _wait(self) -> None:
-        import torch
-
-        if self.loaded.device.type == "cuda":
-            torch.cuda.synchronize(self.loaded.device)
-        elif self.loaded.device.type == "mps":
-            torch.mps.synchronize()

@@ -147,7 +147,7 @@ def _from_pydantic(error: ValidationError, raw: RawConfig) -> list[Problem]:
     kinds: dict[KeyPath, str] = {}
     for item in error.errors(include_url=False):
         key = _known_part(item["loc"], unknown=item["type"] == "extra_forbidden")
-        rules.setdefault(key, []).append(_rule(item))
+        rules.setdefault(key, []).append(rule_of(item))
         kinds[key] = item["type"]
     problems = []
     for key, texts in rules.items():
@@ -222,7 +222,8 @@ _WORDS = {
 }
 
 
-def _rule(item: Any) -> str:
+def rule_of(item: Any) -> str:
+    """What a finding of pydantic says, in the words of this project."""
     context = item.get("ctx", {})
     kind = item["type"]
     if kind in ("model_type", "model_attributes_type"):

@@ -12,11 +12,12 @@ import pytest
 from evaluation_world import FAMILY_NAMES, TEXT, load, save_model, save_run, write_pairs
 
 import babyllama.evaluation.evaluator as evaluator_module
-from babyllama.errors import EvaluationError
+from babyllama.cli import main
+from babyllama.errors import ConfigError, EvaluationError
 from babyllama.evaluation import generate, generation_quality
 from babyllama.evaluation.evaluator import ModelEvaluator, compare_models, evaluate_model
 from babyllama.evaluation.quality import distinct, repeated_share, self_bleu, token_statistics
-from babyllama.evaluation.suite import BenchmarkSuite
+from babyllama.evaluation.suite import BenchmarkSuite, benchmark_config
 
 pytestmark = pytest.mark.unit
 
@@ -141,7 +142,50 @@ def test_benchmark_suite(tmp_path: Path) -> None:
     assert found["consistency"]["repeatable"] is True
     assert found["speed"]["read_tokens_per_second"] > 0
     assert found["speed"]["generated_tokens_per_second"] > 0
+    assert [row["batch"] for row in found["speed"]["by_batch"]] == [1, 8]
+    assert found["speed"]["prompt_tokens"] + found["speed"]["new_tokens"] <= 64, "the model's context"
+    assert found["speed"]["peak_memory_bytes"] > 4 * found["speed"]["parameters"]
     assert json.dumps(found)
+
+
+OWN_ITEMS = """
+completion:
+  - {prompt: The cat is, good: " here", bad: " there"}
+prompts: [The dog]
+speed: {batch_sizes: [2], new_tokens: 3, repeats: 1}
+"""
+
+
+def test_benchmarks_of_several_models_on_items_of_ones_own_give_a_table_and_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(OWN_ITEMS)
+    runs = [str(save_run(tmp_path / name, seed=number)) for number, name in enumerate("AB")]
+    output = tmp_path / "out" / "comparison.json"
+    options = ["--benchmark-config", str(tmp_path / "mine.yaml"), "--output", str(output), "--device", "cpu"]
+    assert main(["benchmark", *runs, *options]) == 0
+    printed = capsys.readouterr().out
+    assert "sanity checks" in printed
+    assert "tokens/s writing, batch 2" in printed
+    models = json.loads(output.read_text())["models"]
+    assert [one["model"] for one in models] == ["A", "B"]
+    assert [one["completion"]["n"] for one in models] == [1, 1]
+    assert output.with_suffix(".png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("completion: []", "mine.yaml:1: completion: "),
+        ("completion:\n  - {prompt: a, good: b}", r"mine.yaml:2: completion\[0\].bad: is required"),
+        ("speed: {batch_size: [1]}", "mine.yaml:1: speed.batch_size: unknown key; did you mean"),
+        ("speed: {repeats: 0}", "mine.yaml:1: speed.repeats = 0: must be greater than 0"),
+    ],
+)
+def test_a_benchmark_file_that_cannot_be_used_is_one_error(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        benchmark_config(tmp_path / "mine.yaml")
 
 
 def test_completion_benchmark_scores_what_follows_the_prompt(tmp_path: Path) -> None:

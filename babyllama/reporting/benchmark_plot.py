@@ -1,0 +1,46 @@
+"""Benchmarks of several models as a picture: sanity checks on the left, speed on the right, never in one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from babyllama.reporting.plots import GREY, new_figure, save_figure
+
+CHECKS = (
+    ("completion", "accuracy", "sensible\ncompletions"),
+    ("consistency", "distinct_2", "distinct\n2-grams"),
+    ("repetition", "sampled_repetition", "repeated 4-grams,\nsampled"),
+    ("repetition", "greedy_repetition", "repeated 4-grams,\ngreedy"),
+)
+
+
+def draw_benchmarks(reports: Sequence[dict[str, Any]], path: Path) -> Path:
+    """Draw `reports` (of `BenchmarkSuite.run_all_benchmarks`) and return `path`."""
+    figure, checks = new_figure(11, 4.2)
+    figure.delaxes(checks)
+    checks, speed = figure.subplots(1, 2)
+    width = 0.8 / len(reports)
+    for number, report in enumerate(reports):
+        places = [place + (number - (len(reports) - 1) / 2) * width for place in range(len(CHECKS))]
+        checks.bar(places, [report[part][key] for part, key, _ in CHECKS], width, label=report["model"])
+        rows = report["speed"]["by_batch"]
+        batches = [row["batch"] for row in rows]
+        colour = f"C{number}"
+        for key, style, what in (("prefill", "-o", "reading"), ("decode", "--s", "writing")):
+            rates = [row[f"{key}_tokens_per_second"] for row in rows]
+            speed.plot(batches, rates, style, color=colour, label=f"{report['model']}, {what}")
+    checks.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    checks.set_xticks(range(len(CHECKS)), [label for *_, label in CHECKS], fontsize=8)
+    checks.set_title("sanity checks (dotted: chance of the first)", fontsize=10)
+    checks.legend(fontsize=8)
+    speed.set_xscale("log", base=2)
+    speed.set_yscale("log")
+    speed.set_xlabel("sequences at once")
+    speed.set_ylabel("tokens per second")
+    speed.set_title(f"speed on {reports[0]['speed']['device']}", fontsize=10)
+    speed.legend(fontsize=8)
+    for axes in (checks, speed):
+        axes.spines[["top", "right"]].set_visible(False)
+    return save_figure(figure, path)

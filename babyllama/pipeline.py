@@ -192,6 +192,21 @@ def after_training(run: Run, config: Config) -> None:
         measured = any(result.stored is None for result in found)
     if measured or not run.paths.card.is_file() or not run.paths.published_card.is_file():
         refresh_reports(run.paths)
+        _tell_trackers(run, config)
+
+
+def _tell_trackers(run: Run, config: Config) -> None:
+    """What came out, numbers and tables, where the curves of the run are."""
+    if not tracker_names(config):
+        return
+    from babyllama.reporting.scores import final_scores
+    from babyllama.training.trackers import tracking
+
+    facts = read_run(run.paths)
+    numbers, tables = final_scores(facts)
+    record = run.record
+    with tracking(config, run.paths, record.decisions) as trackers:
+        trackers.scores(numbers, tables, facts.metrics.steps if facts.metrics else 0)
 
 
 def _check_evaluations(config: Config) -> None:

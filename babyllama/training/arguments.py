@@ -34,7 +34,6 @@ def training_arguments(
     output_dir: Path,
     machine: Machine,
     plan: BatchPlan,
-    report_to: list[str],
 ) -> TrainingArguments:
     """The Trainer's view of the run. When to log, evaluate and save is StepControl's business."""
     training, section, device = config.training, config.optimization, machine.device
@@ -56,9 +55,7 @@ def training_arguments(
         "save_strategy": "no",
         # A NaN must be seen, not replaced by the mean of the losses before it.
         "logging_nan_inf_filter": False,
-        "report_to": report_to,
-        "project": config.logging.project,
-        "run_name": config.model.name,
+        "report_to": [],  # trackers are ours to tell (training/trackers/)
         "disable_tqdm": True,
         "log_level": "error",
         "log_level_replica": "error",

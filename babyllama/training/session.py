@@ -35,7 +35,6 @@ from babyllama.training.hooks.interruption import Interruption, TrainingInterrup
 from babyllama.training.hooks.journal import Journal
 from babyllama.training.hooks.recorder import Recorder
 from babyllama.training.hooks.state import Clock, RunState
-from babyllama.training.hooks.trackers import finish_trackers, prepare_trackers
 from babyllama.training.hooks.words_seen import WordCheckpoints, announcement
 from babyllama.training.machine import Machine
 from babyllama.training.memory import is_out_of_memory, out_of_memory
@@ -48,6 +47,7 @@ from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import MadeWith, Resume
 from babyllama.training.saving.model_folder import save_model_folder
 from babyllama.training.saving.saver import Saver
+from babyllama.training.trackers import Trackers, about, prepare_trackers
 from babyllama.training.trainer import LanguageModelTrainer
 
 
@@ -166,13 +166,11 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
         if decisions.compile:
             compiling.compile_blocks(model)
             objective.compile()
-        trackers = prepare_trackers(config, session.paths, decisions) if session.is_main else []
+        trackers = prepare_trackers(config, decisions) if session.is_main else Trackers()
         if session.is_main:
             session.record.save(session.paths)
-        journal = _journal(session, objective, schedule, checkpoint, interruption)
-        arguments = training_arguments(
-            config, output_dir=session.paths.checkpoints, machine=machine, plan=plan, report_to=trackers
-        )
+        journal = _journal(session, objective, schedule, checkpoint, interruption, trackers)
+        arguments = training_arguments(config, output_dir=session.paths.checkpoints, machine=machine, plan=plan)
         # An evaluation that was put off comes before anything else.
         arguments.eval_on_start = journal.state.evaluation_due
         trainer = LanguageModelTrainer(
@@ -189,10 +187,11 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
             hooks=_hooks(session, checkpoint),
             compiled=decisions.compile,
         )
+        trackers.start(about(config, session.paths, decisions))
         try:
             trainer.run(checkpoint)
         finally:
-            finish_trackers(trackers)
+            trackers.finish()
         if not trainer.is_over:
             message = f"stopped after step {trainer.state.global_step}; continue with --resume_from_checkpoint"
             console.announce(message)
@@ -219,7 +218,12 @@ def _announce(plan: BatchPlan, schedule: Schedule) -> None:
 
 
 def _journal(
-    session: Session, objective: Objective, schedule: Schedule, checkpoint: Path | None, interruption: Interruption
+    session: Session,
+    objective: Objective,
+    schedule: Schedule,
+    checkpoint: Path | None,
+    interruption: Interruption,
+    trackers: Trackers,
 ) -> Journal:
     state = RunState() if checkpoint is None else RunState.restored(checkpoints.read_state(checkpoint))
     step = None if checkpoint is None else checkpoints.step_of(checkpoint)
@@ -239,7 +243,7 @@ def _journal(
         immediate=device.type == "cpu",
         fp16=session.machine.precision.name == "fp16",
     )
-    return Journal(state, clock, recorder, guard, interruption)
+    return Journal(state, clock, recorder, guard, interruption, trackers)
 
 
 def _held_out(session: Session) -> HeldOut | None:

@@ -266,6 +266,7 @@ class LanguageModelTrainer(CheckpointingTrainer):
             if self.accelerator.scaler is not None:
                 self.journal.guard.check_scale(step, self.accelerator.scaler.get_scale())
             logs = self.journal.recorder.row(step, self.plan.epochs(step), sums, logs)
+        self.journal.trackers.log(logs, self.state.global_step)
         super().log(logs)
 
     def tell(self, values: dict[str, float]) -> None:

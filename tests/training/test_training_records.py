@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -16,65 +15,12 @@ import torch
 from evaluation_world import TEXT, make_model, make_tokenizer
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
-from babyllama.artifacts import read_json
-from babyllama.errors import ConfigError, DataError
-from babyllama.runs import Decisions, RunPaths, RunRecord
+from babyllama.errors import DataError
+from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs.rows import read_rows
 from babyllama.training import check_training, throughput, train
-from babyllama.training.hooks.trackers import prepare_trackers
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def no_wandb_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No login, and none of wandb's settings left over from the user or another test."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    for name in ("WANDB_PROJECT", "WANDB_SILENT", "WANDB_DIR", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_MODE"):
-        # Set and deleted again, so that what training sets is undone after the test.
-        monkeypatch.setenv(name, "x")
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("no_wandb_settings")
-def test_wandb_without_a_login_records_offline_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sections: dict[str, Any] = {"logging": {"wandb": True, "project": "toys"}, "training": {"save_steps": 5}}
-    _, paths = tiny_run(tmp_path, **sections)
-    said = capsys.readouterr().err
-    assert "wandb: no login, recording offline" in said
-    runs = list((paths.root / "wandb").glob("offline-run-*"))
-    run_id = read_json(paths.record)["decisions"]["tracker_id"]
-    assert len(runs) == 1
-    assert runs[0].name.endswith(run_id)
-    log = next(runs[0].glob("run-*.wandb")).read_bytes()
-    for word in (b"toys", b"train/loss", b"eval/loss", b"train/words_seen"):
-        assert word in log, word
-    # Resumed, the run goes on under the same id.
-    sections["training"]["num_epochs"] = 3
-    tiny_run(tmp_path, resume=paths.checkpoints / "checkpoint-5", force=True, **sections)
-    assert {path.name[-8:] for path in (paths.root / "wandb").glob("offline-run-*")} == {run_id}
-
-
-@pytest.mark.usefixtures("no_wandb_settings")
-def test_what_the_user_set_for_wandb_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_PROJECT", "mine")
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    config = tiny_config(tmp_path, logging={"wandb": True, "project": "toys"})
-    decisions = Decisions(tracker_id="abcd1234")
-    assert prepare_trackers(config, RunPaths(tmp_path), decisions) == ["wandb"]
-    assert os.environ["WANDB_PROJECT"] == "mine"
-    assert os.environ["WANDB_MODE"] == "disabled"
-    assert os.environ["WANDB_RUN_ID"] == "abcd1234"
-
-
-def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    config = tiny_config(tmp_path, logging={"report_to": ["trackio"]})
-    with pytest.raises(ConfigError, match="trackio is not installed; pip install trackio"):
-        prepare_trackers(config, RunPaths(tmp_path), Decisions())
 
 
 PAIRS = [

@@ -18,5 +18,7 @@ class LoggingSection(Section):
     """Report to Weights & Biases; without a login it records offline."""
     project: Text = "babyllama"
     """Project name for trackers."""
+    tags: list[Text] = Field(default_factory=list)
+    """Tags for trackers, beside `babyllama` and the architecture."""
     report_to: list[Literal["wandb", "trackio", "tensorboard"]] = Field(default_factory=list)
-    """Further trackers; losses.csv is always written."""
+    """Further trackers; losses.csv is always written, and no tracker ever stops a run."""

@@ -10,6 +10,7 @@ from babyllama.training.hooks.interruption import Interruption
 from babyllama.training.hooks.recorder import Recorder
 from babyllama.training.hooks.state import Clock, RunState
 from babyllama.training.objectives.base import TOKENS, WORDS
+from babyllama.training.trackers import Trackers
 
 
 @dataclass
@@ -21,6 +22,8 @@ class Journal:
     recorder: Recorder
     guard: LossGuard
     interruption: Interruption
+    trackers: Trackers = field(default_factory=Trackers)
+    """Who else is told; in the first process only."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """The current step's counts over all devices."""
 

@@ -84,10 +84,29 @@ TASKS: Registry[Any] = Registry(
         "surprisal": "babyllama.evaluation.tasks.surprisal:SurprisalTask",
         "stories": "babyllama.evaluation.tasks.stories:StoryTask",
         "glue": "babyllama.finetuning.glue:GlueTask",
+        "blimp_filtered": "babyllama.evaluation.tasks.supplement:BlimpFilteredTask",
+        "supplement": "babyllama.evaluation.tasks.supplement:SupplementTask",
+        "ewok": "babyllama.evaluation.tasks.ewok:EwokTask",
+        "entity_tracking": "babyllama.evaluation.tasks.entity_tracking:EntityTrackingTask",
+        "comps": "babyllama.evaluation.tasks.comps:CompsTask",
+        "wug_adj": "babyllama.evaluation.tasks.wug:WugAdjectiveTask",
+        "wug_past": "babyllama.evaluation.tasks.wug:WugPastTask",
+        "global_piqa": "babyllama.evaluation.tasks.global_piqa:GlobalPiqaTask",
+        "reading": "babyllama.evaluation.tasks.reading:ReadingTask",
     },
     error=EvaluationError,
 )
 """A name in `evaluation.tasks` -> a `babyllama.evaluation.tasks.Task`."""
+
+SUITES: Registry[Any] = Registry(
+    "suite",
+    {
+        "babylm-2025": "babyllama.evaluation.suites.babylm:BABYLM_2025",
+        "babylm-2026": "babyllama.evaluation.suites.babylm:BABYLM_2026",
+    },
+    error=EvaluationError,
+)
+"""A name in `evaluate --suite` -> a `babyllama.evaluation.suites.suite.Suite`: tasks, and how a board averages them."""
 
 OBJECTIVES: Registry[Any] = Registry(
     "objective",

@@ -6,14 +6,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from babyllama.evaluation.pairs import MinimalPair, PairSet
+from babyllama.evaluation.pairs import BLIMP_NAME, MinimalPair, PairSet
 from babyllama.evaluation.statistics import mean_of_proportions, wilson
 from babyllama.text import csv_cell
 
@@ -50,6 +50,8 @@ class MinimalPairResults:
     scoring: dict[str, Any] = field(default_factory=dict)
     """Number format, share scored again in fp32, sentences longer than the context, ..."""
     seed: int = 42
+    remarks: Sequence[str] = ()
+    """What a reader must know about the pairs, a line each."""
 
     @property
     def name(self) -> str:
@@ -197,11 +199,13 @@ class MinimalPairResults:
 
     def notes(self) -> list[str]:
         """What a reader of the numbers must know."""
-        notes = []
+        notes = list(self.remarks)
         if self.pair_set.missing:
             shown = ", ".join(self.pair_set.missing[:5]) + (" ..." if len(self.pair_set.missing) > 5 else "")
+            missing, whole = len(self.pair_set.missing), len(self.pair_set.missing) + len(self.paradigms)
+            whose = "BLiMP" if self.name.startswith(BLIMP_NAME) else self.name
             notes.append(
-                f"{len(self.pair_set.missing)} of BLiMP's 67 paradigms are missing ({shown}): the average is over {self.of}"
+                f"{missing} of {whose}'s {whole} paradigms are missing ({shown}): the average is over {self.of}"
             )
         if self.nan:
             notes.append(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from typing import Protocol as Interface
 
 import numpy as np
 
@@ -21,7 +20,8 @@ from babyllama.evaluation.models import DTYPES, LoadedModel
 from babyllama.evaluation.pair_results import MinimalPairResults, PairScores
 from babyllama.evaluation.pairs import MinimalPair, PairSet, read_pairs
 from babyllama.evaluation.protocols import Protocol
-from babyllama.evaluation.scoring import CausalScorer, Progress
+from babyllama.evaluation.scoring import Progress
+from babyllama.evaluation.scoring.backends import BackendChoice, Scorer, backend_of, scorer_for
 from babyllama.evaluation.scoring.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.scoring.sequences import Encoded
 
@@ -30,13 +30,6 @@ RESCORE_SAMPLE = 500
 RESCORE_FACTOR = 3.0
 """Pairs whose bf16 margin lies within this many times the largest error of that sample are scored again in
 fp32."""
-
-
-class Scorer(Interface):
-    """Sequences -> log-probabilities of their targets."""
-
-    def score(self, sequences: Sequence[Encoded], progress: Progress | None = None) -> list[np.ndarray]:
-        """Natural log-probabilities of each sequence's targets."""
 
 
 @dataclass
@@ -56,6 +49,7 @@ def score_minimal_pairs(
     seed: int = 42,
     dtype: str = "auto",
     masked_metric: Metric = "original",
+    backend: BackendChoice = "auto",
     progress: Progress | None = None,
 ) -> MinimalPairResults:
     """Score every pair of `folder` (a folder, a file, a Hub name, or pairs already read) under `protocol`.
@@ -64,6 +58,7 @@ def score_minimal_pairs(
     them. `dtype` is "fp32", "bf16", or "auto": a bf16 pass where the hardware computes bf16, with every pair
     near a tie scored again in fp32, else fp32. Masked models are scored by pseudo-log-likelihood on their own marks,
     `masked_metric` saying what is masked ("original" or "within_word_l2r"); the protocol then settles reduction and ties.
+    So they do for `backend` mntp, masked next-token prediction (`babyllama.evaluation.scoring.mntp`).
     """
     rules = PROTOCOLS.get(protocol)
     if dtype not in DTYPES:
@@ -75,12 +70,15 @@ def score_minimal_pairs(
         pair_set = pair_set.subset(pairs_per_paradigm, seed)
     started = time.perf_counter()
     sentences = list(dict.fromkeys(s for pair in pair_set.pairs for s in (pair.good, pair.bad)))
-    encode = encode_masked if loaded.masked else rules.encode
+    way = backend_of(loaded, backend)
+    encode = rules.encode if way == "causal" else partial(encode_masked, first=1 if way == "mntp" else 0)
     encoded = dict(zip(sentences, encode(loaded.tokenizer, sentences), strict=True))
-    new_scorer = partial(MaskedScorer, metric=masked_metric) if loaded.masked else CausalScorer
+    new_scorer = partial(MaskedScorer, metric=masked_metric) if way == "mlm" else partial(scorer_for, backend=way)
     scored, facts = _score_all(loaded, new_scorer, rules, pair_set.pairs, encoded, dtype, seed, progress)
-    if loaded.masked:
+    if way == "mlm":
         facts["masked_metric"] = masked_metric
+    if backend != "auto":
+        facts["backend"] = way
     facts["sentences_longer_than_context"] = _count_long(encoded, loaded.context_length)
     scores = _decide(rules, pair_set.pairs, scored, seed)
     return MinimalPairResults(

@@ -45,6 +45,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Score:
+    """The one number that a leaderboard shows of a result, in the leaderboard's units (mostly per cent)."""
+
+    value: float
+    low: float | None = None
+    """Lower end of its 95 % interval; None where there is none."""
+    high: float | None = None
+    items: int = 0
+    """Items (pairs, questions, words) that it is over."""
+    ties: int = 0
+    """Items whose best options have exactly the same score."""
+    chance: float | None = None
+    """What guessing gives."""
+
+
+@dataclass(frozen=True)
 class Bars:
     """Numbers with names for a picture; in per cent where `chance` is given."""
 
@@ -109,6 +125,10 @@ class Result(ABC):
     def limits(self) -> list[str]:
         """What it says about what the model cannot do, one sentence each, in Markdown."""
         return []
+
+    def score(self) -> Score | None:
+        """What a leaderboard shows of it; None for a result that stands on none."""
+        return None
 
     def curve(self) -> dict[str, float]:
         """The numbers that a learning curve follows, by column."""

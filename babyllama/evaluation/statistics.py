@@ -22,8 +22,12 @@ def wilson(correct: float, total: float, z: float = Z_95) -> tuple[float, float]
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def mean_of_proportions(correct: Sequence[int], totals: Sequence[int], z: float = Z_95) -> tuple[float, float]:
-    """95 % interval for the plain mean of the shares correct / totals of several groups; of one group, Wilson's.
+def mean_of_proportions(
+    correct: Sequence[int], totals: Sequence[int], z: float = Z_95, weights: Sequence[float] | None = None
+) -> tuple[float, float]:
+    """95 % interval for the mean of the shares correct / totals of several groups; of one group, Wilson's.
+
+    The mean is the plain one, or one with `weights` that add up to 1.
 
     The groups (paradigms) are fixed, as they are in BLiMP; only their items are a sample. Wilson's score interval for as
     many items as would give one proportion the variance of this mean (Korn and Graubard 1998 do so for surveys), the
@@ -34,19 +38,44 @@ def mean_of_proportions(correct: Sequence[int], totals: Sequence[int], z: float 
     94.2 % (0.99), 97.5 % (0.999), with shares spread as beta(8, 2) 94.9 %; 67 of 1,000 spread as beta(3, 1) 95.2 %; 67 of
     20 at 0.98 95.0 %; 3 of 10 at 0.9 97.7 %. The percentile bootstrap gave 43 % at 20 x 30 and 0.999. (NaN, NaN) without groups.
     """
-    counted = [(x, n) for x, n in zip(correct, totals, strict=True) if n]
+    given = [1.0] * len(totals) if weights is None else weights
+    counted = [(x, n, w) for x, n, w in zip(correct, totals, given, strict=True) if n]
     if not counted:
         return math.nan, math.nan
-    right, sizes = (np.array(column, dtype=float) for column in zip(*counted, strict=True))
-    groups = len(sizes)
-    mean = float(np.mean(right / sizes))
-    added = z * z / 2 / groups
+    right, sizes, shares = (np.array(column, dtype=float) for column in zip(*counted, strict=True))
+    shares /= shares.sum()
+    mean = float(np.dot(shares, right / sizes))
+    added = z * z / 2 / len(sizes)
     smoothed = (right + added) / (sizes + 2 * added)
-    middle = float(smoothed.mean())
+    middle = float(np.dot(shares, smoothed))
     spread = np.where(sizes > 1, smoothed * (1 - smoothed), middle * (1 - middle))
-    variance = float((spread / sizes).sum()) / groups**2
+    variance = float(np.dot(shares**2, spread / sizes))
     items = middle * (1 - middle) / variance
     return wilson(mean * items, items, z)
+
+
+def ranks(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal values sharing the mean of theirs."""
+    _, place, counts = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
+
+
+def spearman(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
+    """Spearman's rank correlation, ties with their mean rank; NaN where one side does not vary or holds no numbers."""
+    if np.isnan(np.asarray(first, dtype=float)).any() or np.isnan(np.asarray(second, dtype=float)).any():
+        return math.nan
+    a, b = (ranks(values) - (len(values) + 1) / 2 for values in (first, second))
+    scale = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / scale if scale > 0 else math.nan
+
+
+def spearman_interval(rho: float, n: int, z: float = Z_95) -> tuple[float, float]:
+    """Interval of a rank correlation by Fisher's transformation with variance 1.06 / (n - 3) (Fieller et al. 1957)."""
+    if math.isnan(rho) or n < 4:
+        return math.nan, math.nan
+    middle = math.atanh(max(-1 + 1e-15, min(1 - 1e-15, rho)))
+    spread = z * math.sqrt(1.06 / (n - 3))
+    return math.tanh(middle - spread), math.tanh(middle + spread)
 
 
 def mcnemar(first: Sequence[bool] | np.ndarray, second: Sequence[bool] | np.ndarray) -> tuple[int, int, float]:

@@ -38,19 +38,22 @@ class EncodedWords(Encoded):
         return self.ids
 
 
-def encode_masked(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) -> list[Encoded]:
-    """Each sentence with the tokenizer's own marks; every token but the marks is a target."""
+def encode_masked(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], first: int = 0) -> list[Encoded]:
+    """Each sentence with the tokenizer's own marks; every token but the marks is a target, from position `first` on."""
     if tokenizer.mask_token_id is None:
         raise TokenizerError("the tokenizer of this masked model has no mask token: pseudo-log-likelihoods need one.")
     encoded: list[Encoded] = []
     for text in encode_with_marks(tokenizer, sentences):
-        targets = [index for index, mark in enumerate(text.marks) if not mark]
+        targets = [index for index, mark in enumerate(text.marks) if not mark and index >= first]
         encoded.append(EncodedWords(tuple(text.ids), targets, tuple(text.words)))
     return encoded
 
 
 class MaskedScorer:
     """Scores sequences with one masked model: one copy of the sequence per target, batched by length."""
+
+    shift = 0
+    """How many places before a masked token its prediction is read."""
 
     def __init__(self, loaded: LoadedModel, metric: Metric = "original", *, batch_tokens: int | None = None) -> None:
         if metric not in ("original", "within_word_l2r"):
@@ -121,7 +124,7 @@ class MaskedScorer:
             torch.from_numpy(ids).to(self.device),
             torch.from_numpy(seen).to(self.device),
             rows,
-            torch.from_numpy(at).to(self.device),
+            torch.from_numpy(at - self.shift).to(self.device),
         )
         values = torch.log_softmax(logits.float(), dim=-1)[rows, torch.from_numpy(came).to(self.device)]
         return values.cpu().numpy()
@@ -134,11 +137,15 @@ class MaskedScorer:
         return [p for p in sequence.targets if p >= target and sequence.words[p] == word]
 
     def _logits(self, ids: torch.Tensor, seen: torch.Tensor, rows: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-        """[B, V] at the masked position of each row [B, T]; where the head is one module, it sees those positions only."""
+        """[B, V] at position `at` of each row [B, T]; where the head is one module, it sees those positions only."""
+        arguments = self._arguments(ids, seen)
         if self.head is None:
-            return self.model(input_ids=ids, attention_mask=seen).logits[rows, at]
-        hidden = self.model.base_model(input_ids=ids, attention_mask=seen).last_hidden_state
-        return self.head(hidden[rows, at])
+            return self.model(**arguments).logits[rows, at]
+        return self.head(self.model.base_model(**arguments).last_hidden_state[rows, at])
+
+    def _arguments(self, ids: torch.Tensor, seen: torch.Tensor) -> dict[str, Any]:
+        """What the model is called with: ids [B, T], and which of them are no padding [B, T]."""
+        return {"input_ids": ids, "attention_mask": seen}
 
     def _find_head(self) -> Any:
         """The one module beside the body that turns hidden states into the model's logits, tried out; else None."""

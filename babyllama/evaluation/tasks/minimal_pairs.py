@@ -20,7 +20,7 @@ from babyllama.evaluation.pair_results import MinimalPairResults, pair_set_title
 from babyllama.evaluation.pair_tables import comparison_tables, pair_tables, phenomenon_table
 from babyllama.evaluation.pairs import PairSet, default_pair_folder, read_pairs
 from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
-from babyllama.evaluation.results import Bars, Measure, Result, Table
+from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
 from babyllama.evaluation.tasks.base import NoData, Task, TaskData, TaskSettings
 from babyllama.runs import ModelPlace, Run, result_name
 from babyllama.runs.results import load_result
@@ -87,6 +87,12 @@ class MinimalPairsResult(Result):
             return Decisions.of(json.loads(line) for line in read_text(file).splitlines())
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DamagedFileError(f"{file} is damaged: {error}. Remove {self.stored} and evaluate again.") from error
+
+    def score(self) -> Score:
+        """Accuracy in per cent."""
+        found = self.numbers
+        low, high = 100 * found["accuracy_low"], 100 * found["accuracy_high"]
+        return Score(100 * found["accuracy"], low, high, self.items[1], found["ties"], 50.0)
 
     def headline(self) -> list[Measure]:
         """Accuracy, with the protocol it was scored under."""

@@ -4,6 +4,8 @@ evaluate.py models/Llama-10M/                              perplexity on its hel
 evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of BLiMP, drawn with a seed
 evaluate.py MODEL1 MODEL2                                  one table, differences tested
 evaluate.py MODEL --json                                   the results as one JSON object on stdout
+evaluate.py MODEL --suite babylm-2026 --data DIR           the BabyLM leaderboard's columns, floors, averages
+evaluate.py RUN --suite babylm-2026 --revisions all        its checkpoints on the fast set, the final model on all
 evaluate.py --list-tasks                                   what can be evaluated
 
 Under every protocol a sentence longer than the model's context is read in overlapping windows, and a note counts them.
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from babyllama import console
 from babyllama.artifacts import write_json
 from babyllama.cli.arguments import seed
+from babyllama.cli.suites import add_suite_arguments, check_suite_arguments, run_suites
 from babyllama.config.tables import PROTOCOLS, TASKS
 from babyllama.console import json_text
 from babyllama.errors import BabyLlamaError, EvaluationError
@@ -104,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output-path", metavar="FILE", help="write the results as JSON there, too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
+    add_suite_arguments(parser)
     add_model_arguments(parser)
 
 
@@ -176,7 +180,8 @@ def _run(args: argparse.Namespace) -> int:
     if not args.models:
         raise EvaluationError("no MODEL is named: give a run folder, a model folder, a checkpoint or a Hub name.")
     names = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None
-    for name in names or ():
+    check_suite_arguments(args)
+    for name in names or () if args.suite is None else ():
         TASKS.get(name)
     places = [locate_model(path) for path in args.models]  # a mistyped name is told before the ones ahead are scored
     with console.progress("loading"):
@@ -184,8 +189,10 @@ def _run(args: argparse.Namespace) -> int:
         from babyllama.evaluation.runner import compare, run_tasks
         from babyllama.evaluation.tasks import build_tasks
 
-        tasks = build_tasks(names, {name: getattr(args, name) for name in SETTINGS})
+        tasks = build_tasks(None if args.suite else names, {name: getattr(args, name) for name in SETTINGS})
         set_threads()
+    if args.suite is not None:
+        return run_suites(args, places, names, lambda place: load(args, place.source), partial(_redraw, args))
     found: list[list[Result]] = []
     for path, place in zip(args.models, places, strict=True):
         results = run_tasks(place, partial(load, args, path), tasks, named=names is not None, again=args.overwrite)
@@ -216,6 +223,12 @@ def _run(args: argparse.Namespace) -> int:
     if not any(found):
         console.say("nothing was evaluated: no text for perplexity and no minimal pairs were found")
     return 0
+
+
+def _redraw(args: argparse.Namespace, place: ModelPlace) -> None:
+    """Plots, card and learning curves of the run of `place`."""
+    refresh(place)
+    draw({}, [place.run], args.plots)
 
 
 def refresh(place: ModelPlace) -> None:

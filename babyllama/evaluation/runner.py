@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from babyllama import console
+from babyllama.artifacts import read_text
 from babyllama.errors import DamagedFileError
 from babyllama.evaluation.models import LoadedModel, check_whole, load_model, model_content, model_facts
 from babyllama.evaluation.results import Result
@@ -51,39 +53,77 @@ def run_tasks(
     `named` off, a task whose data are not there or that the model cannot do is left out with a note. EvaluationError,
     DataError otherwise.
     """
-    loaded: LoadedModel | None = None
+    evaluations = ModelEvaluations(place, load, again=again)
     results = []
-    folder = place.results
-    content = None
-    if folder is not None:
-        check_whole(place)
-        content = model_content(place)
     for task in tasks:
         task.again = again
         try:
-            data = task.data(place)
+            result = evaluations.result(task, may_skip=not named)
         except NoData as error:
             if named:
                 raise
             console.say(f"note: {task.name} skipped: {error}")
             continue
-        inputs = {**data.fingerprints, **({} if content is None else {"model": content})}
-        name = task.result_name(data, folder) if folder is not None else task.name
-        reused = None if folder is None or again else _kept(folder, name, task, inputs)
-        if reused is not None:
-            console.say(f"{name}: up to date, reused")
-            results.append(reused)
-            continue
-        if loaded is None:
-            with console.progress(f"loading {place.name}"):
-                loaded = load()
-            for line in loaded.notes:
-                console.say(f"note: {line}")
-        if loaded.masked and task.needs_causal and not named:
-            console.say(f"note: {task.name} skipped: {place.name} is a masked language model, which has none")
-            continue
-        results.append(_measured(task, loaded, data, folder, name, inputs))
+        results += [] if result is None else [result]
     return results
+
+
+class ModelEvaluations:
+    """Tasks on one model, each measured, or found up to date; the model is loaded when the first has to be measured."""
+
+    def __init__(
+        self, place: ModelPlace, load: Callable[[], LoadedModel], *, again: bool = False, others: Sequence[Path] = ()
+    ) -> None:
+        """`others` are folders of results of other models: one of the same weights, data and settings is taken over."""
+        self.place, self._load, self.again, self.others = place, load, again, others
+        self._loaded: LoadedModel | None = None
+        self.folder = place.results
+        self._model: str | None = None
+        if self.folder is not None:
+            check_whole(place)
+            self._model = model_content(place)
+
+    def result(self, task: Task, *, may_skip: bool = False) -> Result | None:
+        """The result of `task`; None when the model cannot do it and it `may_skip`. NoData, DataError, EvaluationError."""
+        data = task.data(self.place)
+        folder = self.folder
+        inputs = {**data.fingerprints, **({} if self._model is None else {"model": self._model})}
+        name = task.result_name(data, folder) if folder is not None else task.name
+        if folder is not None and not self.again:
+            reused = _kept(folder, name, task, inputs) or self._taken_over(folder, name, task, inputs)
+            if reused is not None:
+                return reused
+        loaded = self.loaded
+        if loaded.masked and task.needs_causal and may_skip:
+            console.say(f"note: {task.name} skipped: {self.place.name} is a masked language model, which has none")
+            return None
+        return _measured(task, loaded, data, folder, name, inputs)
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model."""
+        if self._loaded is None:
+            with console.progress(f"loading {self.place.name}"):
+                self._loaded = self._load()
+            for line in self._loaded.notes:
+                console.say(f"note: {line}")
+        return self._loaded
+
+    def _taken_over(self, folder: Path, name: str, task: Task, inputs: Mapping[str, str]) -> Result | None:
+        """The result that another place of the same weights has, copied to this one."""
+        for other in self.others:
+            if other == folder or not (other / f"{name}.json").is_file():
+                continue
+            kept = load_result(other / f"{name}.json")
+            if kept is None or kept.task != task.name or kept.stale_reason(inputs, task.deciding()) is not None:
+                continue
+            facts = {**kept.evaluated, "model": self.place.name, "words_seen": self.place.words_seen}
+            files = {file: [read_text(other / file)] for file in kept.files}
+            save_result(folder, replace(kept, evaluated=facts), files)
+            console.say(f"{name}: taken over from {other}, whose model is the same")
+            found = load_result(folder / f"{name}.json")
+            return None if found is None else task.result.read(found, folder)
+        return None
 
 
 def _measured(
@@ -120,6 +160,7 @@ def _kept(folder: Path, name: str, task: Task, inputs: Mapping[str, str]) -> Res
     if reason is not None or kept.task != task.name:
         console.say(f"{name}: measured again ({reason or 'another task has this name'})")
         return None
+    console.say(f"{name}: up to date, reused")
     return task.result.read(kept, folder)
 
 

@@ -66,7 +66,8 @@ class AgreementResult(OfChoices):
     def bars(self) -> Bars:
         """The correlation alone."""
         value = 100 * (self.numbers["spearman"] or 0.0)
-        return Bars(f"{self.key}: agreement with people", "Spearman x 100", {}, ("Spearman x 100", value), chance=0)
+        name = "Spearman x 100"
+        return Bars(f"{self.key}: agreement with people", name, {name: value}, (name, value), chance=0)
 
 
 def _number(value: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babyllama.evaluation.suites.suite import Column, Suite
 
-_BLIMP = Column("blimp", "BLiMP", "blimp_filtered", "NLP")
+_BLIMP = Column("blimp", "BLiMP", "blimp_filtered", "NLP", random=54.3)
 _SUPPLEMENT = Column("blimp_supplement", "Supplement", "supplement", "NLP")
 _EWOK = Column("ewok", "EWoK", "ewok", "NLP")
 _ENTITY = Column("entity_tracking", "Entity", "entity_tracking", "NLP")

@@ -25,6 +25,8 @@ class Column:
     """Which average it counts in, beside the overall one."""
     fast: bool = True
     """Is it in the fast set?"""
+    random: float | None = None
+    """What an untrained network was measured to get; None: what guessing gives."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from babyllama.artifacts import fingerprint_value, read_text
 from babyllama.errors import DamagedFileError, DataError
-from babyllama.evaluation.results import Measure, Result, Score, Table
+from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
 from babyllama.evaluation.suites.sizes import READING_WORDS
 from babyllama.evaluation.tasks.babylm import BabyLMTask
 from babyllama.evaluation.tasks.base import TaskData
@@ -108,6 +108,15 @@ class ReadingResult(Result):
         """Both means."""
         return {way: self.numbers[way]["mean"] for way in ("official", "correct")}
 
+    def bars(self) -> Bars:
+        """Both measures by both ways."""
+        values = {
+            f"{key.replace('_', ' ')}, {way}": self.numbers[way][key]
+            for way in ("official", "correct")
+            for key in ("eye_tracking", "self_paced")
+        }
+        return Bars("reading times", "% of variance", values, ("mean, official", self.numbers["official"]["mean"]))
+
     def files(self, stem: str) -> dict[str, Iterable[str]]:
         """Every word's surprisals, and the predictions as the BabyLM pipelines write them."""
         rows, values = self.measured
@@ -156,6 +165,10 @@ class ReadingTask(BabyLMTask):
     pattern = FILE
     fast_differs = False
     curve_columns = ("official", "correct")
+
+    def published(self) -> dict[str, int]:
+        """Words of the whole data."""
+        return {"reading": READING_WORDS}
 
     def data(self, place: ModelPlace | None) -> TaskData:
         """The rows of reading_data.csv: texts, and numbers as floats (NaN where there is none)."""

@@ -25,10 +25,14 @@ class _PairsTask(BabyLMTask):
     small: ClassVar[dict[str, int]]
     """And of the fast one."""
 
+    def published(self) -> dict[str, int]:
+        """Pairs by UID."""
+        return self.small if self.fast else self.full
+
     def data(self, place: ModelPlace | None) -> TaskData:
         """The pairs, called by the name of the set."""
         folder = self.folder()
-        expected = self.small if self.fast else self.full
+        expected = self.published()
         found = read_pairs(folder)
         name = f"{self.name}_fast" if self.fast else self.name
         missing = [uid for uid in expected if uid not in found.paradigms]

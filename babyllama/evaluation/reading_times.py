@@ -17,7 +17,14 @@ import numpy as np
 from babyllama.errors import DataError, TokenizerError
 from babyllama.evaluation.scoring.backends import Backend, Scorer
 from babyllama.evaluation.scoring.masked import EncodedWords
-from babyllama.evaluation.scoring.sequences import Encoded, Progress, context_token, encode_plain, encode_with_marks
+from babyllama.evaluation.scoring.sequences import (
+    Encoded,
+    Marked,
+    Progress,
+    context_token,
+    encode_plain,
+    encode_with_marks,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -88,11 +95,14 @@ def _official(tokenizer: PreTrainedTokenizerBase, words: Sequence[InContext], ba
             targets.append(again[0] if again else token)
             sentence += shown
         counts.append(len(ids))
-    behind = str(tokenizer.mask_token) * MASKS if backend != "causal" else ""
-    sequences = [
-        _behind(marked.ids, token) if backend == "causal" else _hidden(tokenizer, marked.ids, token)
-        for marked, token in zip(encode_with_marks(tokenizer, [text + behind for text in texts]), targets, strict=True)
-    ]
+    marked = encode_with_marks(tokenizer, texts)
+    if backend == "causal":
+        sequences = [_behind(text.ids, token) for text, token in zip(marked, targets, strict=True)]
+    else:
+        # The pipeline appends the mask's name to the text; as ids it also works where that is encoded as ordinary text.
+        sequences = [
+            _hidden(tokenizer, *_at_the_last_marks(text), token) for text, token in zip(marked, targets, strict=True)
+        ]
     pieces, start = [], 0
     for count in counts:
         part = slice(start, start + count)
@@ -125,8 +135,7 @@ def _correct(tokenizer: PreTrainedTokenizerBase, words: Sequence[InContext], bac
             if backend == "causal":
                 sequences.append(_behind(before, ids[k]))
             else:
-                masks = [int(tokenizer.mask_token_id or 0)] * (MASKS - 1)
-                sequences.append(EncodedWords((*before, ids[k], *masks, *behind), [len(before)]))
+                sequences.append(_hidden(tokenizer, before, behind, ids[k]))
         found.append(Pieces(sequences, tuple(ids[start:])))
     return found
 
@@ -136,7 +145,15 @@ def _behind(ids: Sequence[int], token: int) -> Encoded:
     return Encoded((*ids, token), [len(ids)] if ids else [])
 
 
-def _hidden(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], token: int) -> Encoded:
-    """`token` in the place of the first of the masks at the end, before the one mark that may follow them."""
-    place = len(ids) - MASKS - (0 if ids[-1] == tokenizer.mask_token_id else 1)
-    return EncodedWords((*ids[:place], token, *ids[place + 1 :]), [place])
+def _hidden(tokenizer: PreTrainedTokenizerBase, before: Sequence[int], behind: Sequence[int], token: int) -> Encoded:
+    """`token` in the place of the first of the masks between `before` and the marks `behind`."""
+    masks = [int(tokenizer.mask_token_id or 0)] * (MASKS - 1)
+    return EncodedWords((*before, token, *masks, *behind), [len(before)])
+
+
+def _at_the_last_marks(text: Marked) -> tuple[list[int], list[int]]:
+    """(ids of a text, ids of the marks behind it)"""
+    end = len(text.ids)
+    while end and text.marks[end - 1]:
+        end -= 1
+    return text.ids[:end], text.ids[end:]

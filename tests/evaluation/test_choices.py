@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation_world import load, make_tokenizer, save_model
+from suite_world import plain_scores
 
 from babyllama.errors import EvaluationError, TokenizerError
 from babyllama.evaluation.choices import Choice, Option, score_choices
@@ -27,30 +28,6 @@ ITEMS = [
 ]
 
 
-def plain_scores(loaded, option: Option, backend: str) -> list[float]:  # type: ignore[no-untyped-def]
-    """Log-probability of each scored token by one plain forward pass for each (masked) or for all (causal)."""
-    import torch
-
-    encoded = loaded.tokenizer(option.text, return_offsets_mapping=True)
-    ids, spans = encoded["input_ids"], encoded["offset_mapping"]
-    scored = [i for i, (_, end) in enumerate(spans) if end > option.scored_from]
-    values = []
-    for i in scored:
-        if backend == "mlm":
-            read, at, options = [*ids[:i], loaded.tokenizer.mask_token_id, *ids[i + 1 :]], i, {}
-        elif i == 0:
-            continue
-        elif backend == "mntp":
-            read, at = [*ids[:i], loaded.tokenizer.mask_token_id, *ids[i + 1 :]], i - 1
-            options = {} if loaded.masked else {"attention_mask": torch.zeros(1, 1, len(ids), len(ids))}
-        else:
-            read, at, options = ids[:i], i - 1, {}
-        with torch.no_grad():
-            logits = loaded.model(torch.tensor([read]), **options).logits[0, at]
-        values.append(float(torch.log_softmax(logits, -1)[ids[i]]))
-    return values
-
-
 @pytest.mark.parametrize(
     ("family", "backend", "marks"),
     [
@@ -69,7 +46,7 @@ def test_every_option_has_the_score_of_a_plain_forward_pass(
     for reduction in ("sum", "mean"):
         found = score_choices(loaded, ITEMS, backend=backend, reduction=reduction)  # type: ignore[arg-type]
         for item, values, chosen in zip(ITEMS, found.values, found.chosen, strict=True):
-            plain = [plain_scores(loaded, option, backend) for option in item.options]
+            plain = [plain_scores(loaded, option.text, option.scored_from, backend) for option in item.options]
             expected = [sum(one) / (len(one) if reduction == "mean" else 1) for one in plain]
             np.testing.assert_allclose(values, expected, atol=1e-4)
             assert chosen == int(np.argmax(expected))

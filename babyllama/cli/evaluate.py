@@ -51,6 +51,7 @@ SETTINGS = (
     "story_prompts",
     "stories_per_prompt",
     "data",
+    "backend",
     "glue_tasks",
     "year",
     "glue_seeds",
@@ -192,7 +193,8 @@ def _run(args: argparse.Namespace) -> int:
         tasks = build_tasks(None if args.suite else names, {name: getattr(args, name) for name in SETTINGS})
         set_threads()
     if args.suite is not None:
-        return run_suites(args, places, names, lambda place: load(args, place.source), partial(_redraw, args))
+        options = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+        return run_suites(args, places, names, options, lambda at: load(args, at.source), partial(_redraw, args))
     found: list[list[Result]] = []
     for path, place in zip(args.models, places, strict=True):
         results = run_tasks(place, partial(load, args, path), tasks, named=names is not None, again=args.overwrite)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from babyllama.evaluation.suites.runner import SuiteReport
     from babyllama.runs import ModelPlace
 
-SETTINGS = ("data", "backend", "seed", "dtype")
-"""Flags that are settings of a suite's tasks."""
 BACKENDS = ("auto", "causal", "mlm", "mntp")
 
 
@@ -26,11 +24,6 @@ def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
     """`--suite` and what goes with it."""
     parser.add_argument(
         "--suite", metavar="NAME", help=f"all tasks of a leaderboard: {', '.join(SUITES)}; --tasks picks some of them"
-    )
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        help="folder of the suite's data (default: data/evaluation; `babyllama fetch` brings them)",
     )
     parser.add_argument(
         "--fast", action="store_true", help="the suite's fast files; where there are none nothing is drawn instead"
@@ -50,7 +43,11 @@ def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
 def check_suite_arguments(args: argparse.Namespace) -> None:
     """EvaluationError for flags of a suite without --suite, or that contradict each other."""
     if args.suite is not None:
-        SUITES.get(args.suite)
+        year = SUITES.get(args.suite).settings.get("year")
+        if args.year not in (None, year):
+            raise EvaluationError(
+                f"--year {args.year}: the suite {args.suite} has the rules of {year}; leave one of the two away."
+            )
         if args.fast and args.revisions is not None:
             raise EvaluationError(
                 "--revisions scores checkpoints on the fast set and main on the full one: leave --fast away."
@@ -65,16 +62,19 @@ def run_suites(
     args: argparse.Namespace,
     places: Sequence[ModelPlace],
     names: Sequence[str] | None,
+    options: dict[str, Any],
     load: Callable[[ModelPlace], LoadedModel],
     refresh: Callable[[ModelPlace], None],
 ) -> int:
-    """Score the suite on each model, print tables or JSON, refresh the reports of runs."""
+    """Score the columns `names` of the suite on each model, print tables or JSON, refresh the reports of runs.
+
+    `options` are settings of the tasks; each gets those that it has.
+    """
     from babyllama.evaluation.suites.runner import run_revisions, run_suite
     from babyllama.evaluation.suites.table import report_tables, side_by_side
     from babyllama.reporting.terminal import print_tables
 
     suite = SUITES.get(args.suite)
-    options: dict[str, Any] = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     suite.picked(names, fast=args.fast)  # a mistyped task is told before anything is loaded
     reports: list[SuiteReport] = []
     for place in places:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from babyllama.evaluation.results import Bars, Measure, Result, Table
+from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
 from babyllama.text import percent, plural
 
 
@@ -30,6 +30,12 @@ class GlueResult(Result):
     def items(self) -> tuple[bool, int]:
         """All seven tasks?"""
         return (not self.numbers["missing"], len(self.numbers["tasks"]))
+
+    def score(self) -> Score:
+        """The mean in per cent; chance is the best single class of each task."""
+        tasks = self.numbers["tasks"].values()
+        floors = statistics.fmean(one["floor"] for one in tasks)
+        return Score(100 * self.numbers["mean"], items=sum(one["rows"] for one in tasks), chance=100 * floors)
 
     def headline(self) -> list[Measure]:
         """The mean, under its own name where it is not of all seven."""

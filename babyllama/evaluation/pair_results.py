@@ -9,12 +9,15 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from babyllama.errors import DamagedFileError
 from babyllama.evaluation.pairs import BLIMP_NAME, MinimalPair, PairSet
 from babyllama.evaluation.statistics import mean_of_proportions, wilson
+from babyllama.runs.results import load_result
 from babyllama.text import csv_cell
 
 
@@ -269,3 +272,12 @@ def pair_set_title(numbers: dict[str, Any]) -> str:
     return (
         f"{title}, {pairs:,} of {numbers['set_size']:,} pairs" if "set_size" in numbers else f"{title}, {pairs:,} pairs"
     )
+
+
+def holds_whole_set(file: Path) -> bool:
+    """Is the result kept in `file` one on all pairs of its set?"""
+    try:
+        kept = load_result(file)
+    except DamagedFileError:
+        return False
+    return kept is not None and kept.numbers.get("subset") is False

@@ -16,14 +16,13 @@ from babyllama.config.tables import PROTOCOLS
 from babyllama.config.types import Count, FilePath, Text
 from babyllama.errors import DamagedFileError, DataError
 from babyllama.evaluation.pair_comparison import Decisions, compare_minimal_pairs
-from babyllama.evaluation.pair_results import MinimalPairResults, pair_set_title
+from babyllama.evaluation.pair_results import MinimalPairResults, holds_whole_set, pair_set_title
 from babyllama.evaluation.pair_tables import comparison_tables, pair_tables, phenomenon_table
 from babyllama.evaluation.pairs import PairSet, default_pair_folder, read_pairs
 from babyllama.evaluation.protocols import DEFAULT_PROTOCOL
 from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
 from babyllama.evaluation.tasks.base import NoData, Task, TaskData, TaskSettings
 from babyllama.runs import ModelPlace, Run, result_name
-from babyllama.runs.results import load_result
 from babyllama.text import markdown
 
 if TYPE_CHECKING:
@@ -276,7 +275,7 @@ class MinimalPairsTask(Task):
             return result_name(*name, f"{self.settings.pairs_per_paradigm}_per_paradigm")
         stem = result_name(*name)
         # A folder that holds a part of a set does not replace the result of the whole.
-        whole = _is_whole(folder / f"{stem}.json")
+        whole = holds_whole_set(folder / f"{stem}.json")
         return result_name(stem, f"{len(pairs.pairs)}_pairs") if whole and pairs.is_part else stem
 
     def score(self, loaded: LoadedModel, data: TaskData, progress: Progress | None = None) -> MinimalPairsResult:
@@ -295,11 +294,3 @@ class MinimalPairsTask(Task):
                 progress=progress,
             )
         )
-
-
-def _is_whole(file: Path) -> bool:
-    try:
-        kept = load_result(file)
-    except DamagedFileError:
-        return False
-    return kept is not None and kept.numbers.get("subset") is False

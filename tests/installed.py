@@ -130,6 +130,8 @@ def test_quickstart_runs_in_an_empty_folder(installed: Environment, tmp_path: Pa
     steps = ["training.max_steps=3", "training.warmup_steps=1", "tokenizer.vocab_size=400", "data.seq_length=32"]
     shown = run(installed.babyllama, "quickstart", "--num-tokens", "3000", *sizes, *steps, cwd=tmp_path)
     assert "models/quickstart: trained on synthetic text" in shown
+    assert shown.endswith("models/quickstart/report.html\n")
+    assert "<h1" in (tmp_path / "models" / "quickstart" / "report.html").read_text()
 
 
 def test_the_source_distribution_passes_its_smoke_tests(sdist: Path) -> None:

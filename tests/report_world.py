@@ -29,7 +29,7 @@ PARADIGMS = (
 )
 
 
-def pair_result(right: float, seed: int, name: str = "pairs", n: int = 40) -> MinimalPairsResult:
+def pair_result(right: float, seed: int, name: str = "pairs", n: int = 30) -> MinimalPairsResult:
     """Decisions of which about `right` are right."""
     pairs = [
         MinimalPair(

@@ -1,4 +1,4 @@
-"""The whole way in one go: synthetic text, tokenizer, a model of a few million parameters, its scores, three samples.
+"""The whole way in one go: synthetic text, tokenizer, a model of a few million parameters, its scores, samples, a report.
 
 What is up to date from an earlier call is reused.
 """
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, train, evaluate, generate."""
+    from babyllama.reporting.report_file import save_report
     from babyllama.settings import load_config
     from babyllama.synthetic import synthesize
 
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     results = _evaluate(finished.paths, text.pairs)
     console.say("== 4/4 three samples ==")
     _print_samples(finished.paths)
+    save_report([finished.root], finished.paths.report)
     _print_table(finished.paths, results, time.monotonic() - began)
     return 0
 
@@ -80,14 +82,14 @@ def _train(config: Config) -> Run:
 
 
 def _evaluate(paths: RunPaths, pairs: Path) -> dict[str, Any]:
-    """Perplexity and accuracy on the synthetic pairs, kept from the last call when model, text and pairs are the same."""
+    """Perplexity, accuracy on the synthetic pairs and samples for the report, kept from the last call when model, text and pairs are the same."""
     from babyllama.evaluation.models import load_model
     from babyllama.evaluation.runner import run_tasks
     from babyllama.evaluation.tasks import build_tasks
     from babyllama.pipeline import refresh_reports
     from babyllama.runs import locate_model
 
-    tasks = build_tasks(("perplexity", "blimp"), {"blimp_data": pairs})
+    tasks = build_tasks(("perplexity", "blimp", "generation"), {"blimp_data": pairs})
     found = run_tasks(locate_model(paths.root), lambda: load_model(paths.root), tasks, named=True)
     if any(result.stored is None for result in found):
         refresh_reports(paths)
@@ -120,6 +122,7 @@ def _print_table(paths: RunPaths, results: dict[str, Any], seconds: float) -> No
     print_tables([Table(title, ("this model", "compare with", "95 % interval"), rows)])
     print(f"model and card   {paths.final}\nloss curve       {paths.plots / 'loss.png'}")
     print(f"scores           {paths.evaluation}\nin {seconds:.0f} s")
+    print(f"report           {paths.report}")
 
 
 def _accuracy(

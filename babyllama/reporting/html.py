@@ -28,7 +28,7 @@ GENERATOR = '<meta name="generator" content="babyllama">'
 PAGE = Path(__file__).with_name("page")
 _SCRIPTS = ("page.js", "tables.js", "lines.js", "dots.js")
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?( ?%| [kMG]?B)?(-\d.*)?|\d+:\d\d(:\d\d)?|-|")
-_ROWS_TO_FILTER = 8
+_ROWS_TO_FILTER = 14
 
 
 def write_report(report: Report, output: Path, *, refresh: int | None = None) -> None:
@@ -67,7 +67,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"kind": lambda block: type(block).__name__, "layout": layout, "anchor": anchor_of}
+    environment.filters.update(kind=kind_of, layout=layout, anchor=anchor_of, longest=longest_word)
     return environment
 
 
@@ -88,6 +88,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def kind_of(block: Block) -> str:
+    """Which macro draws it."""
+    return type(block).__name__
+
+
+def longest_word(text: str) -> int:
+    """Characters of the longest part of `text` that cannot be broken at white space."""
+    return max(map(len, text.split()), default=0)
 
 
 def anchor_of(block: Block) -> str:

@@ -109,6 +109,11 @@ class RunPaths:
         return self.root / "publish.yaml"
 
     @property
+    def report(self) -> Path:
+        """The page on the run that `quickstart` ends with; `babyllama report` writes where it is told to."""
+        return self.root / "report.html"
+
+    @property
     def siblings(self) -> Path:
         """The runs that this one was compared with, as paths that start here."""
         return self.root / "siblings.json"

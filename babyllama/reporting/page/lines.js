@@ -25,7 +25,7 @@ function lineChart(figure, chart) {
   const log = element("input", { type: "checkbox" });
   log.checked = state.log;
   log.addEventListener("change", () => { state.log = log.checked; state.zoom = state.at = null; redraw(); });
-  controls.append(element("label", {}, log, " logarithmic"), reset);
+  controls.append(element("label", {}, log, " logarithmic axis"), reset);
   const wholeRange = () => { state.zoom = state.at = null; redraw(); };
   reset.addEventListener("click", wholeRange);
 
@@ -67,7 +67,7 @@ function lineChart(figure, chart) {
     const names = lines.map((line) => clip(line.name, Math.min(200, room * 0.3)));
     const right = labelled ? Math.ceil(Math.max(...names.map((name) => width(name)))) + 16 : 12;
     const height = Math.round(Math.min(420, Math.max(small ? 250 : 330, labelled ? lines.length * 16 + 60 : 0)));
-    const yTicks = ticks(low, high, small ? 4 : 6);
+    const yTicks = ticks(low, high, small ? 4 : 8);
     const left = Math.ceil(Math.max(...yTicks.map((one) => width(short(one), 12)))) + 10;
     const top = 26, bottom = height - 40;
     const scale = state.log ? Math.log : (value) => value;

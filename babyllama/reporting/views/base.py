@@ -41,6 +41,8 @@ class LineChart:
     reference: tuple[str, float] | None = None
     """A horizontal line and what it is called: chance."""
     log_x: bool = False
+    half: bool = False
+    """Is it shown at half the width, beside another one?"""
 
 
 @dataclass(frozen=True)

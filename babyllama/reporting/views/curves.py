@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +37,18 @@ def curves_section(readings: Sequence[Reading]) -> Section:
             blocks.append(Note(f"{reading.label}: {count:,} losses are not a number and are left out."))
         elif not reading.losses and len(readings) > 1:
             blocks.append(Note(f"{readings[number].label} has no losses.csv."))
+    if len(readings) > 1:
+        held_out = _chart(
+            readings, "Held-out loss alone", "held-out block loss, nats per token", [("eval_loss", "", True)]
+        )
+        if any(len(line.y) > 2 for line in held_out.lines):
+            blocks.append(held_out)
     others = {name: None for one in readings for name in one.losses if name not in LOSS_COLUMNS}
     more = [("learning_rate", "Learning rate", "learning rate"), ("tokens_per_second", "Speed", "tokens per second")]
     for column, title, label in [*((name, name.replace("_", " "), "nats per target token") for name in others), *more]:
         chart = _chart(readings, title, label, [(column, "", False)])
         if chart.lines:
-            blocks.append(chart)
+            blocks.append(replace(chart, half=column in ("learning_rate", "tokens_per_second")))
     return Section("curves", "Training curves", blocks)
 
 

@@ -10,6 +10,7 @@ from babyllama.artifacts import Manifest, read_text
 from babyllama.errors import BabyLlamaError
 from babyllama.evaluation.results import Table
 from babyllama.reporting.views.base import Block, Folded, Note, Section, Shares, Source
+from babyllama.reporting.views.overview import runs_table
 from babyllama.reporting.views.reading import Reading
 from babyllama.text import duration, file_size, one_line, percent
 
@@ -90,7 +91,8 @@ def environment_section(readings: Sequence[Reading]) -> Section:
     names = dict.fromkeys(name for one in facts for name in one)
     rows = [(name, *(one.get(name, "-") for one in facts)) for name in names]
     headings = [one.label for one in readings] if len(readings) > 1 else ("",)
-    blocks: list[Block] = [Table("how they were made" if len(readings) > 1 else "how it was made", headings, rows)]
+    blocks: list[Block] = [runs_table(readings)] if len(readings) == 1 else []
+    blocks.append(Table("How they were made" if len(readings) > 1 else "How it was made", headings, rows))
     for reading in readings:
         try:
             text = read_text(reading.paths.config)

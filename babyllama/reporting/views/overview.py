@@ -12,11 +12,13 @@ from babyllama.reporting.views.reading import Reading
 from babyllama.runs.run import learned_settings
 from babyllama.text import duration, one_line, short_count, unmarked
 
+MOST_COLUMNS = 4
+"""Runs up to which a table of facts has a column for each; more of them are its rows."""
+
 
 def summary_section(readings: Sequence[Reading]) -> Section:
-    """Of one run its numbers as tiles; of several a table of them; and what they scored."""
-    blocks: list[Block] = [Tiles(_tiles(readings[0]))] if len(readings) == 1 else []
-    blocks.append(runs_table(readings))
+    """Of one run its numbers as tiles, of several a table of them; and what they scored."""
+    blocks: list[Block] = [Tiles(_tiles(readings[0]))] if len(readings) == 1 else [runs_table(readings)]
     scores = headline_table(readings)
     if scores.rows:
         blocks.append(scores)
@@ -51,15 +53,17 @@ def _tiles(reading: Reading) -> list[Tile]:
 
 
 def runs_table(readings: Sequence[Reading]) -> Table:
-    """What the runs are, one row each; of a single run one row for each fact."""
+    """What the runs are: a row for each fact, or where they are many a row for each run."""
     facts = [run_facts(one) for one in readings]
     columns = list(dict.fromkeys(name for one in facts for name in one))
-    if len(readings) == 1:
-        return Table("the run", ("",), [(name, facts[0][name]) for name in columns])
+    if len(readings) <= MOST_COLUMNS:
+        headings = ("",) if len(readings) == 1 else [one.label for one in readings]
+        title = "The run" if len(readings) == 1 else "The runs"
+        return Table(title, headings, [(name, *(one.get(name, "-") for one in facts)) for name in columns])
     rows = [
         [reading.label, *(one.get(name, "-") for name in columns)] for reading, one in zip(readings, facts, strict=True)
     ]
-    return Table("the runs", columns, rows)
+    return Table("The runs", columns, rows)
 
 
 def run_facts(reading: Reading) -> dict[str, str]:
@@ -111,7 +115,7 @@ def headline_table(readings: Sequence[Reading]) -> Table:
     labels = dict.fromkeys(label for column in columns for label in column)
     rows = [(label, *(column.get(label, "-") for column in columns)) for label in labels]
     headings = [one.label for one in readings] if len(readings) > 1 else ("value",)
-    return Table("what they scored" if len(readings) > 1 else "what it scored", headings, rows)
+    return Table("What they scored" if len(readings) > 1 else "What it scored", headings, rows)
 
 
 def differences_section(readings: Sequence[Reading]) -> Section:

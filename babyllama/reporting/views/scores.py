@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from babyllama.config.tables import TASKS
 from babyllama.errors import BabyLlamaError
@@ -45,7 +46,8 @@ def _part(readings: Sequence[Reading], name: str, found: Mapping[int, Kept]) -> 
         tables: list[Block] = list(kept.result.tables(details=True))
         tables += [Note(line) for line in kept.result.notes()]
         blocks += [Folded(f"{readings[number].label}: all numbers", tables)] if several else tables
-    return Section(f"scores-{name}", f"{name}: {TASKS.get(next(iter(found.values())).task).title}", blocks)
+    blocks.insert(0, Note(TASKS.get(next(iter(found.values())).task).title))
+    return Section(f"scores-{name}", name.replace("_", " "), blocks)
 
 
 def dot_chart(title: str, readings: Sequence[Reading], bars: Mapping[int, Bars]) -> DotChart:
@@ -113,10 +115,19 @@ def samples_section(readings: Sequence[Reading]) -> Section:
     blocks: list[Block] = []
     for reading in readings:
         for kept in reading.results:
-            texts = kept.result.samples()
+            texts = _in_turns(kept.result.samples())
             if texts:
                 blocks.append(Samples(reading.label, texts))
     if not blocks:
         where = readings[0].paths.root
         blocks.append(Note(f"No samples were kept; `babyllama evaluate {where} --tasks generation` writes some."))
     return Section("samples", "Samples", blocks)
+
+
+def _in_turns(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first sample of every prompt, then the second of each, ..."""
+    prompts: dict[str, list[tuple[str, str]]] = {}
+    for prompt, text in texts:
+        prompts.setdefault(prompt, []).append((prompt, text))
+    turns = zip_longest(*prompts.values())
+    return [one for turn in turns for one in turn if one is not None]

@@ -38,6 +38,7 @@ COMMANDS = {
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",
     "generate": "continue a prompt",
+    "inspect": "look into a model while it reads a text: surprisal, attention, layers",
     "report": "one page on one or several runs, or their plots again",
     "card": "write a run's model card again",
     "push": "publish a run on the Hugging Face Hub",

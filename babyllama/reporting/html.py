@@ -33,7 +33,7 @@ _ROWS_TO_FILTER = 14
 
 def write_report(report: Report, output: Path, *, refresh: int | None = None) -> None:
     """Write `report` as the file `output`; an open page loads itself again every `refresh` seconds."""
-    charts = {anchor: asdict(block) for anchor, block in _charts(report.sections)}
+    charts = {anchor_of(block): chart_data(block) for block in _charts(report.sections)}
     data = {"runs": list(report.runs), "charts": charts}
     write_page(output, "report.html", _SCRIPTS, data, report=report, refresh=refresh, subtitle=report.subtitle)
 
@@ -105,18 +105,23 @@ def anchor_of(block: Block) -> str:
     return "chart-" + hashlib.sha256(repr(block).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _charts(sections: Sequence[Section]) -> Iterator[tuple[str, Block]]:
+def chart_data(block: LineChart | DotChart) -> dict[str, Any]:
+    """What a script draws a chart from."""
+    return asdict(block)
+
+
+def _charts(sections: Sequence[Section]) -> Iterator[LineChart | DotChart]:
     for section in sections:
         yield from _of_blocks(section.blocks)
         yield from _charts(section.parts)
 
 
-def _of_blocks(blocks: Sequence[Block]) -> Iterator[tuple[str, Block]]:
+def _of_blocks(blocks: Sequence[Block]) -> Iterator[LineChart | DotChart]:
     for block in blocks:
         if isinstance(block, Folded):
             yield from _of_blocks(block.blocks)
         elif isinstance(block, LineChart | DotChart):
-            yield anchor_of(block), block
+            yield block
 
 
 def layout(table: Table) -> dict[str, Any]:

@@ -44,10 +44,11 @@ def watch_report(folders: Sequence[str | Path], output: Path, every: int) -> Non
         time.sleep(every)
 
 
-def check_output(output: Path) -> None:
-    """RunError when a report cannot be written as `output`, or would replace something else."""
-    if output.suffix.lower() not in (*_HTML, *_MARKDOWN):
-        raise RunError(f"--output {output}: a report is .html or .md, by the end of its name.")
+def check_output(output: Path, endings: Sequence[str] = (*_HTML, *_MARKDOWN)) -> None:
+    """RunError when a page cannot be written as `output`, or would replace something else."""
+    if output.suffix.lower() not in endings:
+        kinds = " or ".join(one for one in (".html", ".md") if one in endings)
+        raise RunError(f"--output {output}: its name must end in {kinds}, which says what is written.")
     if output.is_dir():
         raise RunError(f"--output {output} is a folder; name a file in it, for example {output / 'report.html'}.")
     if output.exists():

@@ -127,7 +127,7 @@ def test_a_result_of_any_task_is_shown(tmp_path: Path) -> None:
         TASKS.register("letters", LettersTask)
         save_report([paths.root], tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
-    assert "letters: how often a letter stands there" in page
+    assert "how often a letter stands there" in page
     assert "share of the letter" in page
 
 
@@ -235,7 +235,7 @@ def test_a_losses_file_of_a_million_rows(tmp_path: Path) -> None:
     [
         (["nowhere"], "not a run folder"),
         ([".", "--output", "r.html"], "not a run folder"),
-        (["a", "--output", "r.pdf"], ".html or .md"),
+        (["a", "--output", "r.pdf"], "must end in .html or .md"),
         (["a", "--output", "mine.html"], "no report that was written here"),
         (["a", "--output", "folder.html"], "is a folder"),
         (["a", "--watch"], "needs --output"),

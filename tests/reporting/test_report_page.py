@@ -184,3 +184,28 @@ def test_colours_can_be_chosen(browser: Any, report: Path) -> None:
             page.locator("#theme").click()
             seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         assert seen == ["rgb(255, 255, 255)", "rgb(21, 23, 26)", "rgb(21, 23, 26)"]
+
+
+def test_a_look_into_a_model(browser: Any, tmp_path: Path) -> None:
+    from evaluation_world import load, save_run
+
+    from babyllama.evaluation.inspection import inspect_text
+    from babyllama.reporting.inspect_file import save_inspection
+
+    page_file = tmp_path / "inspect.html"
+    save_inspection(inspect_text(load(save_run(tmp_path / "run")), f"The cat sees a dog.\n{EVIL[:40]}"), page_file)
+    for width in (1280, 360):
+        with opened(browser, page_file, width=width) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.locator("#reading .token").nth(2).focus()
+            first = page.locator("#expected").inner_text()
+            page.keyboard.press("ArrowRight")
+            assert page.locator("#expected").inner_text() != first
+            assert page.locator("#heads button").count() == 8
+            before = page.locator("#matrix canvas").evaluate("one => one.toDataURL()")
+            page.get_by_role("button", name="Layer 2, head 3").click()
+            assert page.locator("#head-name").inner_text() == "Layer 2, head 3"
+            assert page.locator("#matrix canvas").evaluate("one => one.toDataURL()") != before
+            page.locator(".lens td").first.hover()
+            assert "output" in page.locator("#tip").inner_text()
+            assert "owned" not in page.title()

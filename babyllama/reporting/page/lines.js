@@ -85,8 +85,9 @@ function lineChart(figure, chart) {
     }
     const count = Math.max(2, Math.floor((room - left - right) / 95));
     const xTicks = state.log ? logTicks(...domain, count) : state.axis === "seconds" ? timeTicks(...domain, count) : ticks(...domain, count);
+    const whole = lines.every((line) => line.points.every((point) => Number.isInteger(point.x)));
     const write = (value) => state.axis === "seconds" ? time(value) : short(value);
-    for (const at of xTicks) svg.append(element("text", { x: px(at), y: bottom + 18, "text-anchor": "middle" }, write(at)));
+    for (const at of xTicks) if (!whole || Number.isInteger(at)) svg.append(element("text", { x: px(at), y: bottom + 18, "text-anchor": "middle" }, write(at)));
     svg.append(element("line", { class: "zero", x1: left, x2: room - right, y1: bottom, y2: bottom }));
     svg.append(element("text", { x: room - right, y: height - 4, "text-anchor": "end" }, chart.axes[state.axis]));
     if (chart.reference && chart.reference[1] >= low && chart.reference[1] <= high) {

@@ -136,7 +136,7 @@ class ModelEvaluator(_ModelEvaluator):
         folder, else into the current folder.
         """
         from babyllama.reporting.evaluation_plots import metrics_sheet
-        from babyllama.reporting.plots import save_figure
+        from babyllama.reporting.figures import save_figure
 
         results = self.evaluate() if metrics is None else metrics
         folder = self.loaded.run.plots if self.loaded.run is not None else Path()

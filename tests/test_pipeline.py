@@ -323,10 +323,12 @@ def test_quickstart_runs_reuses_and_resumes(world: Path, capsys: pytest.CaptureF
     output = capsys.readouterr()
     assert "unigram " in output.out
     assert "minimal pairs, 4,000" in output.out
+    report = Path(output.out.splitlines()[-1].split()[-1])
+    assert "Once upon a time" in report.read_text(), "samples are in it"
     assert main(command) == 0
     again = capsys.readouterr()
-    assert again.err.count("up to date, reused") == 9, (
-        "three folders of text, tokenizer, both packed texts, run, two scores"
+    assert again.err.count("up to date, reused") == 10, (
+        "three folders of text, tokenizer, both packed texts, run, three scores"
     )
     # Left behind by a kill before the end: the run goes on instead of asking for a flag quickstart does not have.
     (world / "models" / "tiny" / "training_metrics.json").unlink()

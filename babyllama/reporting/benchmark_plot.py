@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from babyllama.reporting.plots import GREY, new_figure, save_figure
+from babyllama.reporting.figures import GREY, new_figure, save_figure, styled
 
 CHECKS = (
     ("completion", "accuracy", "sensible\ncompletions"),
@@ -16,6 +16,7 @@ CHECKS = (
 )
 
 
+@styled
 def draw_benchmarks(reports: Sequence[dict[str, Any]], path: Path) -> Path:
     """Draw `reports` (of `BenchmarkSuite.run_all_benchmarks`) and return `path`."""
     figure, checks = new_figure(11, 4.2)
@@ -32,15 +33,13 @@ def draw_benchmarks(reports: Sequence[dict[str, Any]], path: Path) -> Path:
             rates = [row[f"{key}_tokens_per_second"] for row in rows]
             speed.plot(batches, rates, style, color=colour, label=f"{report['model']}, {what}")
     checks.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
-    checks.set_xticks(range(len(CHECKS)), [label for *_, label in CHECKS], fontsize=8)
-    checks.set_title("sanity checks (dotted: chance of the first)", fontsize=10)
-    checks.legend(fontsize=8)
+    checks.set_xticks(range(len(CHECKS)), [label for *_, label in CHECKS])
+    checks.set_title("sanity checks (dotted: chance of the first)")
+    checks.legend()
     speed.set_xscale("log", base=2)
     speed.set_yscale("log")
     speed.set_xlabel("sequences at once")
     speed.set_ylabel("tokens per second")
-    speed.set_title(f"speed on {reports[0]['speed']['device']}", fontsize=10)
-    speed.legend(fontsize=8)
-    for axes in (checks, speed):
-        axes.spines[["top", "right"]].set_visible(False)
+    speed.set_title(f"speed on {reports[0]['speed']['device']}")
+    speed.legend()
     return save_figure(figure, path)

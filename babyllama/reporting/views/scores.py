@@ -85,12 +85,37 @@ def _compared(readings: Sequence[Reading], name: str, found: Mapping[int, Kept])
         columns = kind.heat_map(key, one)
         if columns:
             blocks.append(heat(name, columns))
-        for numbered, bars in enumerate(kind.differences(key, one), 1):
+        differences = kind.differences(key, one)
+        if len(differences) > 1:
+            blocks.append(ablation_chart(name, differences))
+        for numbered, bars in enumerate(differences, 1):
             number = list(found)[numbered] if numbered < len(found) else 0
             blocks.append(dot_chart(bars.title, readings, {number: bars}))
         tables = kind.comparison_tables(key, one)
         blocks += tables[1:] if columns else tables
     return blocks
+
+
+def ablation_chart(name: str, differences: Sequence[Bars]) -> DotChart:
+    """How far each model's number that stands for all is from the first model's, with intervals, in the order given."""
+    names = [one.title.rpartition(" minus ")[0] or one.title for one in differences]
+    baseline = differences[0].title.rpartition(" minus ")[2]
+    means = {row: one.mean[1] for row, one in zip(names, differences, strict=True)}
+    bounds = {
+        row: one.intervals[one.mean[0]]
+        for row, one in zip(names, differences, strict=True)
+        if one.mean[0] in one.intervals
+    }
+    spoken = "; ".join(f"{row} {value:+.1f}" for row, value in means.items())
+    title = f"{name}: difference from {baseline}"
+    return DotChart(
+        title,
+        f"{title}: {spoken}.",
+        differences[0].label,
+        names,
+        [Dots(0, name, means, bounds)],
+        ("no difference", 0.0),
+    )
 
 
 def heat(name: str, columns: Sequence[Bars]) -> Heat:

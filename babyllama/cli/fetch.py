@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         for data in wanted:
             for folder in fetch(data, args.output_dir, overwrite=args.overwrite):
                 print(folder)
+            if data.notice:
+                console.say(f"note: {data.notice}")
             for command in data.following:
                 console.say(f"next:  {command}")
     return 0

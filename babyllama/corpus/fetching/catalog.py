@@ -54,6 +54,8 @@ class DataSet:
     """Commands that use it."""
     folders: tuple[str, ...]
     """Folders of `data/` that a configuration which misses this data set names."""
+    notice: str = ""
+    """What is left to do by hand."""
 
     @property
     def command(self) -> str:
@@ -110,12 +112,15 @@ CATALOG: Registry[DataSet] = Registry(
                 ("tinystories",),
             ),
             DataSet(
-                "babylm-evaluation",
-                "the evaluation data of the BabyLM 2026 strict tracks, as they come",
-                (Part("BabyLM-community/BabyLM-2026-Strict-Evals", "babylm_evaluation"),),
+                "babylm-2026-evals",
+                "BabyLM 2026, evaluation data of the strict tracks, as they come",
+                (Part("BabyLM-community/BabyLM-2026-Strict-Evals", "evaluation"),),
                 BABYLM,
-                (),
-                ("babylm_evaluation",),
+                ("babyllama evaluate MODEL --suite babylm-2026",),
+                ("evaluation",),
+                "EWoK's archives open with the password of its authors, whose terms you accept at "
+                "https://huggingface.co/datasets/ewok-core/ewok-core-1.0; unpack them below data/evaluation/ yourself, as folders "
+                "ewok_filtered/ and ewok_fast/",
             ),
         )
     },

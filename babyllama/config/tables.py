@@ -83,6 +83,7 @@ TASKS: Registry[Any] = Registry(
         "generation": "babyllama.evaluation.tasks.generation:GenerationTask",
         "surprisal": "babyllama.evaluation.tasks.surprisal:SurprisalTask",
         "stories": "babyllama.evaluation.tasks.stories:StoryTask",
+        "aoa": "babyllama.evaluation.tasks.aoa:AoaTask",
         "glue": "babyllama.finetuning.glue:GlueTask",
         "blimp_filtered": "babyllama.evaluation.tasks.supplement:BlimpFilteredTask",
         "supplement": "babyllama.evaluation.tasks.supplement:SupplementTask",

@@ -109,6 +109,10 @@ class GlueTask(Task):
         }
         return TaskData(files, fingerprints, str(folder))
 
+    def published(self) -> dict[str, int]:
+        """Rows of the whole published validation files."""
+        return {name: one.rows for name, one in GLUE.items()}
+
     def deciding(self) -> dict[str, Any]:
         """Which tasks there are follows from the data."""
         return {name: value for name, value in super().deciding().items() if name != "glue_tasks"}

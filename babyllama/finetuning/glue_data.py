@@ -29,6 +29,8 @@ class Subtask:
     """Columns of the first text."""
     second: tuple[str, ...]
     """Columns of the second text."""
+    rows: int
+    """In the published validation file."""
     template: str = "{}"
     """The first text, made of its columns."""
     labels: int = 2
@@ -40,13 +42,15 @@ class Subtask:
 GLUE = {
     task.name: task
     for task in (
-        Subtask("boolq", ("question",), ("passage",), batch_size=16),
-        Subtask("mnli", ("premise",), ("hypothesis",), labels=3),
-        Subtask("mrpc", ("sentence1",), ("sentence2",), metric="f1"),
-        Subtask("multirc", ("question", "answer"), ("paragraph",), "Question: {} Answer: {}", batch_size=16),
-        Subtask("qqp", ("question1",), ("question2",), metric="f1"),
-        Subtask("rte", ("sentence1",), ("sentence2",)),
-        Subtask("wsc", ("span2_text", "span1_text"), ("text",), 'Does "{}" refer to "{}" in this passage?', epochs=30),
+        Subtask("boolq", ("question",), ("passage",), 1635, batch_size=16),
+        Subtask("mnli", ("premise",), ("hypothesis",), 4908, labels=3),
+        Subtask("mrpc", ("sentence1",), ("sentence2",), 204, metric="f1"),
+        Subtask("multirc", ("question", "answer"), ("paragraph",), 2424, "Question: {} Answer: {}", batch_size=16),
+        Subtask("qqp", ("question1",), ("question2",), 20215, metric="f1"),
+        Subtask("rte", ("sentence1",), ("sentence2",), 139),
+        Subtask(
+            "wsc", ("span2_text", "span1_text"), ("text",), 52, 'Does "{}" refer to "{}" in this passage?', epochs=30
+        ),
     )
 }
 """In the order of the official pipeline's report, with its batch sizes and epochs."""

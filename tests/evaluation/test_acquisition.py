@@ -126,7 +126,7 @@ def test_surprisals_that_are_no_numbers_are_left_out() -> None:
 
 def test_the_childrens_ages_of_the_published_data(shared_data: Path) -> None:
     """Most of its words have one, inside the months that were asked."""
-    from babyllama.evaluation.tasks.aoa import read_children
+    from babyllama.evaluation.acquisition_data import read_children
 
     children = read_children(shared_data / "suite_2025" / "aoa" / "cdi_human.csv")
     ages = [age for shares in children.values() if (age := child_age(AGES, shares)) is not None]

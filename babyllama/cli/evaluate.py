@@ -114,6 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_glue_arguments(parser: argparse.ArgumentParser) -> None:
     """How the classifiers of GLUE are trained."""
+    parser.add_argument("--data", metavar="DIR", help="folder of the BabyLM evaluation data (default: data/evaluation)")
     parser.add_argument("--year", type=int, metavar="YEAR", help="rules of BabyLM 2025 or 2026 (default: 2026)")
     group = parser.add_argument_group("GLUE (--tasks glue)")
     group.add_argument(

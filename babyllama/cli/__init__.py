@@ -42,6 +42,7 @@ COMMANDS = {
     "report": "one page on one or several runs, or their plots again",
     "card": "write a run's model card again",
     "push": "publish a run on the Hugging Face Hub",
+    "submit": "make a BabyLM submission of a run, and check it",
     "export": "write a model as GGUF, for llama.cpp",
     "config": "show a resolved configuration, the schema, all keys, the families",
 }

@@ -36,7 +36,9 @@ def opened(browser: Any, file: Path, *, width: int = 1280, **options: Any) -> It
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: said.append(request.url) if request.url != file.as_uri() else None)
     page.goto(file.as_uri())
-    page.wait_for_function("[...document.querySelectorAll('.plot > div')].every((one) => one.childElementCount)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.plot > div')].every((one) => one.childElementCount || one.closest('details:not([open])'))"
+    )
     yield page
     assert [one for one in said if not one.startswith("data:")] == []
     context.close()

@@ -171,7 +171,8 @@ class Result(ABC):
 
     @classmethod
     def differences(cls, key: str, compared: Any) -> tuple[Bars, ...]:
-        """What `compare` gave, as paired differences with intervals: every later model against the first; chance is 0."""
+        """What `compare` gave, as paired differences with intervals: every later model against the first, which the title names;
+        its last line names the later one, and chance is 0."""
         return ()
 
 

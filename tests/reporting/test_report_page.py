@@ -28,8 +28,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     runs = [
         report_run(folder / "a", prompt=EVIL),
-        report_run(folder / "b", seed=2, name=f"Größe {EVIL}"),
-        report_run(folder / "c", seed=3),
+        report_run(folder / "b", seed=2, name=f"Größe {EVIL}", type="GPT2"),
+        report_run(folder / "c", seed=3, type="Qwen3"),
     ]
     keep(runs[0].evaluation, pair_result(0.5, 1, name="</script><b>"), "evil", "blimp")
     runs[2].record.unlink()

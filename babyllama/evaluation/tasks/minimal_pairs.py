@@ -215,7 +215,7 @@ class MinimalPairsResult(Result):
             intervals = {name: (100 * row["low"], 100 * row["high"]) for name, row in rows.items()}
             mean = (_MEAN, 100 * rows.pop(_MEAN)["difference"])
             values = {name: 100 * row["difference"] for name, row in rows.items()}
-            title = f"{test['second']} minus {test['first']}"
+            title = f"difference from {test['first']}\n{test['second']}"
             found.append(Bars(title, "difference in accuracy, points", values, mean, chance=0, intervals=intervals))
         return tuple(found)
 

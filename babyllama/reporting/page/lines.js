@@ -10,7 +10,7 @@ function lineChart(figure, chart) {
     tabindex: "0", role: "group",
     "aria-label": `${caption}: chart. Left and right read values, plus and minus zoom, zero shows the whole range.`,
   });
-  plot.append(box, element("p", { class: "hint" }, "Drag to zoom, double-click for the whole range; with the keyboard ← → + − 0."));
+  plot.append(box, element("p", { class: "hint" }, "Drag to zoom, double-click to undo; keys ← → + − 0."));
 
   if (keys.length > 1) {
     const choice = element("fieldset", { role: "radiogroup", "aria-label": `Horizontal axis of ${caption}` });
@@ -63,10 +63,12 @@ function lineChart(figure, chart) {
     if (chart.reference && !state.zoom) { low = Math.min(low, chart.reference[1]); high = Math.max(high, chart.reference[1]); }
     const pad = (high - low || Math.abs(high) || 1) * 0.05;
     low -= pad; high += pad;
-    const labelled = !small && lines.length <= 24;
-    const names = lines.map((line) => clip(line.name, Math.min(200, room * 0.3)));
+    // Where many lines end, only those that stand for a run are named.
+    const told = lines.length > 8 && several ? lines.filter((line) => !line.faint || lines.every((one) => one.faint)) : lines;
+    const labelled = !small && told.length <= 22;
+    const names = told.map((line) => clip(line.name, Math.min(200, room * 0.3)));
     const right = labelled ? Math.ceil(Math.max(...names.map((name) => width(name)))) + 16 : 12;
-    const height = Math.round(Math.min(420, Math.max(small ? 250 : 330, labelled ? lines.length * 16 + 60 : 0)));
+    const height = Math.round(Math.min(460, Math.max(small ? 250 : 330, labelled ? told.length * 16 + 90 : 0)));
     const yTicks = ticks(low, high, small ? 4 : 8);
     const left = Math.ceil(Math.max(...yTicks.map((one) => width(short(one), 12)))) + 10;
     const top = 26, bottom = height - 40;
@@ -109,9 +111,9 @@ function lineChart(figure, chart) {
       if (line.dots) for (const point of line.points) if (inside(point)) clipped.append(element("circle", { cx: px(point.x), cy: py(point.y), r: 3, style: { fill: ink } }));
     }
     if (labelled) {
-      const ends = lines.map((line) => { const seen = line.points.filter(inside); return py((seen.at(-1) || line.points.at(-1)).y); });
+      const ends = told.map((line) => { const seen = line.points.filter(inside); return py((seen.at(-1) || line.points.at(-1)).y); });
       spread(ends, 15, top, bottom).forEach((y, n) => {
-        svg.append(element("text", { class: "label", x: room - right + 8, y: y + 4, style: { fill: grey && lines[n].faint ? "" : colour(lines[n].run) } }, names[n]));
+        svg.append(element("text", { class: "label", x: room - right + 8, y: y + 4, style: { fill: grey && told[n].faint ? "" : colour(told[n].run) } }, names[n]));
       });
     }
     const over = element("g");

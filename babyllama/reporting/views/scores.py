@@ -15,6 +15,8 @@ from babyllama.reporting.views.reading import Kept, Reading
 
 MOST_DOTS = 4
 """Runs up to which dots of one row can be told apart; more of them are shown as colours of a table."""
+MOST_DIFFERENCES = 2
+"""Differences up to which each is shown at once; more of them are folded."""
 
 
 def scores_section(readings: Sequence[Reading]) -> Section:
@@ -88,34 +90,26 @@ def _compared(readings: Sequence[Reading], name: str, found: Mapping[int, Kept])
         differences = kind.differences(key, one)
         if len(differences) > 1:
             blocks.append(ablation_chart(name, differences))
-        for numbered, bars in enumerate(differences, 1):
-            number = list(found)[numbered] if numbered < len(found) else 0
-            blocks.append(dot_chart(bars.title, readings, {number: bars}))
+        charts: list[Block] = []
+        for number, bars in zip(list(found)[1:], differences, strict=False):
+            from_first, _, model = bars.title.rpartition("\n")
+            charts.append(dot_chart(f"{model}: {from_first}", readings, {number: bars}))
         tables = kind.comparison_tables(key, one)
-        blocks += tables[1:] if columns else tables
+        charts += tables[1:] if columns else tables
+        blocks += [Folded("Every difference", charts)] if len(differences) > MOST_DIFFERENCES else charts
     return blocks
 
 
 def ablation_chart(name: str, differences: Sequence[Bars]) -> DotChart:
     """How far each model's number that stands for all is from the first model's, with intervals, in the order given."""
-    names = [one.title.rpartition(" minus ")[0] or one.title for one in differences]
-    baseline = differences[0].title.rpartition(" minus ")[2]
-    means = {row: one.mean[1] for row, one in zip(names, differences, strict=True)}
-    bounds = {
-        row: one.intervals[one.mean[0]]
-        for row, one in zip(names, differences, strict=True)
-        if one.mean[0] in one.intervals
-    }
-    spoken = "; ".join(f"{row} {value:+.1f}" for row, value in means.items())
-    title = f"{name}: difference from {baseline}"
-    return DotChart(
-        title,
-        f"{title}: {spoken}.",
-        differences[0].label,
-        names,
-        [Dots(0, name, means, bounds)],
-        ("no difference", 0.0),
-    )
+    models = [one.title.rpartition("\n")[2] for one in differences]
+    values = {model: one.mean[1] for model, one in zip(models, differences, strict=True)}
+    found = {model: one.intervals.get(one.mean[0]) for model, one in zip(models, differences, strict=True)}
+    intervals = {model: interval for model, interval in found.items() if interval is not None}
+    first = differences[0]
+    title = f"{name}: {first.title.rpartition(chr(10))[0]}, {first.mean[0]}"
+    alt = f"{title}: " + "; ".join(f"{model} {value:+.1f}" for model, value in values.items()) + "."
+    return DotChart(title, alt, first.label, models, [Dots(0, name, values, intervals)], ("no difference", 0.0))
 
 
 def heat(name: str, columns: Sequence[Bars]) -> Heat:

@@ -3,6 +3,7 @@
 benchmark.py MODEL [MODEL ...]            one column per model
 benchmark.py A B C --output comparison.json        the numbers and a picture, comparison.png
 benchmark.py MODEL --benchmark-config mine.yaml    completion items, prompts and batch sizes of your own
+benchmark.py blocks                       what a training step of each family is made of on this machine
 benchmark.py MODEL --json                 the numbers as JSON on stdout
 
 Sanity checks and speed, for a first look. For numbers to publish use evaluate.py.
@@ -35,7 +36,16 @@ BY_BATCH = (("prefill_tokens_per_second", "tokens/s reading"), ("decode_tokens_p
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Models and the form of the output."""
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="run folder, model folder, checkpoint or Hub name; or the word `blocks`",
+    )
+    parser.add_argument("--config", metavar="YAML", help="blocks: width, layers, batch and vocabulary of this file")
+    parser.add_argument(
+        "--families", metavar="LIST", help="blocks: comma-separated model types (default: every family with a file)"
+    )
     parser.add_argument(
         "--benchmark-config", metavar="FILE", help="YAML with your own completion items, prompts and batch sizes"
     )
@@ -48,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run all benchmarks on each model and print one table; a run keeps its numbers in evaluation/benchmark.json."""
+    if args.models == ["blocks"]:
+        from babyllama.cli.block_tables import run_blocks
+
+        return run_blocks(args)
     from babyllama.artifacts import write_json
     from babyllama.runs import locate_model
 

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--make-prompts", metavar="PATH", help="write prompts that ask for words of the stories in this file or folder"
     )
     parser.add_argument(
+        "--held-out-stories", metavar="PATH", help="of these the held-out prompts (default: a tenth of the stories)"
+    )
+    parser.add_argument(
         "--prompts-dir", metavar="DIR", default="data/story-words", help="where they go (default: data/story-words)"
     )
 
@@ -42,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     if args.make_prompts:
         from babyllama.finetuning.instructions import write_story_prompts
 
-        for file, count in write_story_prompts(args.make_prompts, Path(args.prompts_dir)).items():
+        for file, count in write_story_prompts(
+            args.make_prompts, Path(args.prompts_dir), held_out=args.held_out_stories
+        ).items():
             console.say(f"{file}: {count:,} prompts with their stories")
         return 0
     flags = [*train.flags_of(args), ("finetune", "data.format", "instructions")]

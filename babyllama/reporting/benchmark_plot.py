@@ -43,3 +43,27 @@ def draw_benchmarks(reports: Sequence[dict[str, Any]], path: Path) -> Path:
     speed.set_title(f"speed on {reports[0]['speed']['device']}")
     speed.legend()
     return save_figure(figure, path)
+
+
+def draw_blocks(value: dict[str, Any], path: Path) -> Path:
+    """Draw what `babyllama benchmark blocks` measured, one stacked bar a family, and return `path`."""
+    steps = value["steps"]
+    figure, axes = new_figure(9, 0.7 * len(steps) + 1.8)
+    names = list(dict.fromkeys(part["name"] for step in steps for part in step["parts"]))
+    left = [0.0] * len(steps)
+    for number, name in enumerate([*names, "rest"]):
+        widths = [1000 * _spent(step, name) for step in steps]
+        axes.barh(range(len(steps)), widths, left=left, label=name, color=GREY if name == "rest" else f"C{number}")
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.set_yticks(range(len(steps)), [step["family"] for step in steps])
+    axes.invert_yaxis()
+    axes.set_xlabel(f"ms of a step of {steps[0]['tokens']:,} tokens, forward and backward")
+    axes.set_title(f"{value['device']}, {value['threads']} threads, {value['precision']}", fontsize=10)
+    axes.legend(fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    return save_figure(figure, path)
+
+
+def _spent(step: dict[str, Any], name: str) -> float:
+    if name == "rest":
+        return float(step["rest"])
+    return sum(part["forward"] + part["backward"] for part in step["parts"] if part["name"] == name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from babyllama.corpus.reading.instructions import (
 from babyllama.dataset import prepare_dataset
 from babyllama.dataset.packed import IGNORED
 from babyllama.errors import ConfigError, DataError
+from babyllama.evaluation.stories import words_of
 from babyllama.finetuning.instructions import make_examples, write_story_prompts
 from babyllama.settings import load_config
 
@@ -236,14 +238,15 @@ def test_prompts_ask_for_words_of_their_story_that_are_neither_rare_nor_common()
         for b in ("cow", "doe")
         for c in ("emu", "fox")
     ]
-    found = make_examples([*stories, *["The end."] * 40], seed=1)
+    counts = Counter(word for story in stories for word in set(words_of(story)))
+    found = make_examples([*stories, *["The end."] * 40], counts, 48, seed=1)
     assert len(found) == len(stories)
     for one, story in zip(found, stories, strict=True):
         assert one["response"] == story
         assert len(set(one["words"])) == 3
         assert set(one["words"]) <= {"ant", "bee", "cow", "doe", "emu", "fox"}
         assert one["prompt"] == f"Words: {', '.join(one['words'])}. Dialogue: yes.\n"
-    assert found == make_examples([*stories, *["The end."] * 40], seed=1)
+    assert found == make_examples([*stories, *["The end."] * 40], counts, 48, seed=1)
 
 
 @pytest.mark.unit
@@ -254,6 +257,11 @@ def test_prompts_are_held_out_and_text_without_stories_is_one_error(small_text: 
     assert list(counts.values()) == [72, 8]
     lines = [json.loads(line) for name in counts for line in Path(name).read_text().splitlines()]
     assert sorted(line["response"] for line in lines) == sorted(stories)
+    (tmp_path / "others.txt").write_text("xaaa yaaa zaaa and more")
+    counts = write_story_prompts(tmp_path / "stories.txt", tmp_path / "out", held_out=tmp_path / "others.txt")
+    assert list(counts.values()) == [80, 1]
+    asked = json.loads((tmp_path / "out" / "held_out.jsonl").read_text())
+    assert sorted(asked["words"]) == ["xaaa", "yaaa", "zaaa"], "words count as rare or common by the training stories"
     (tmp_path / "one.txt").write_text("Hello.")
     with pytest.raises(DataError, match="no stories to make prompts from"):
         write_story_prompts(tmp_path / "one.txt", tmp_path / "out")

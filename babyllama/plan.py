@@ -18,12 +18,12 @@ from babyllama.config import Config
 from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
 from babyllama.corpus.reading.instructions import documents_of
-from babyllama.device import choose_device, choose_precision, describe_device
+from babyllama.device import choose_device, choose_precision, describe_device, set_threads
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
 from babyllama.settings.trackers import tracker_names
-from babyllama.text import file_size
-from babyllama.training.data.batch_plan import batch_plan
+from babyllama.text import duration, file_size
+from babyllama.training.data.batch_plan import BatchPlan, batch_plan
 from babyllama.training.machine import Machine
 from babyllama.training.optim.schedule import Schedule
 
@@ -48,8 +48,8 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
 
 
-def plan(config: Config) -> Plan:
-    """The plan of `config` on this machine."""
+def plan(config: Config, *, timed: bool = False) -> Plan:
+    """The plan of `config` on this machine; `timed` tries a few steps to say how long it will take."""
     tracker_names(config)
     vocab_size, tokenizer_line = vocabulary(config)
     model = config.model
@@ -102,10 +102,32 @@ def plan(config: Config) -> Plan:
     else:
         add("steps       known when the text is packed")
     add(f"memory      {_memory(config, vocab_size, batches.accumulation, Machine(device, precision))}")
+    if timed:
+        add(f"time        {_time(config, vocab_size, batches, steps, Machine(device, precision))}")
     add(f"device      {describe_device(device)}; precision {precision.name} ({precision.note})")
     if precision.warning:
         result.warnings.append(precision.warning)
     return result
+
+
+def _time(config: Config, vocab_size: int, batches: BatchPlan, steps: int | None, machine: Machine) -> str:
+    """The line that says how long the training steps take, from a few of them."""
+    from babyllama.training.timing import step_time
+
+    set_threads(config.training.threads)
+    found = step_time(
+        config,
+        vocab_size=vocab_size,
+        micro_batch=batches.micro_batch,
+        accumulation=batches.accumulation,
+        machine=machine,
+    )
+    if found is None:
+        return f"not known beforehand: {config.model.architecture_name} is too large to be tried here, or cannot be"
+    rate = batches.blocks_per_step * batches.seq_length / found.total
+    if steps is None:
+        return f"{rate:,.0f} tokens/s (tried for a second); how many, is known when the text is packed"
+    return f"about {duration(steps * found.total)}, {rate:,.0f} tokens/s (tried for a second); evaluations and inputs come on top"
 
 
 def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine) -> str:

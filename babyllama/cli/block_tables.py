@@ -37,11 +37,12 @@ def run_blocks(args: argparse.Namespace) -> int:
         from babyllama.plan import vocabulary
         from babyllama.training import blocks
         from babyllama.training.machine import Machine
+        from babyllama.training.measuring import memory_bandwidth
         from babyllama.training.throughput import peak_flops
 
     threads = set_threads(config.training.threads)
     machine = Machine.find(config.training.model_copy(update={"device": args.device}))
-    peak, bandwidth = peak_flops(machine.device, machine.precision.name), blocks.memory_bandwidth(machine.device)
+    peak, bandwidth = peak_flops(machine.device, machine.precision.name), memory_bandwidth(machine.device)
     steps: list[dict[str, Any]] = []
     for name in names or blocks.FAMILIES:
         console.say(f"measuring {name} ...")

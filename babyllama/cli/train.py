@@ -1,7 +1,7 @@
 """Train a model from a configuration.
 
 train.py --config config/llama-10M.yaml                     train it
-train.py --config config/llama-10M.yaml --dry-run           what it would be: parameters, tokens, steps, memory
+train.py --config config/llama-10M.yaml --dry-run           what it would be: parameters, tokens, memory, time
 train.py --config C --lr 1e-3 model.name=other-lr           with other values, under another name
 train.py --config C --resume_from_checkpoint                go on after an interruption
 """
@@ -72,7 +72,7 @@ def train_or_plan(config: Config, args: argparse.Namespace) -> int:
         with console.progress("loading"):
             from babyllama.plan import plan
 
-            result = plan(config)
+            result = plan(config, timed=True)
         print("\n".join(result.lines))
         for warning in result.warnings:
             console.warn(warning)

@@ -9,23 +9,21 @@ writes, one after another, as when nothing is fused and nothing stays in a cache
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from babyllama.architectures import build_model, family
 from babyllama.config import Config
 from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
 from babyllama.training.attention import short_row_attention
+from babyllama.training.block_parts import by_part, is_part_outside, is_rotary, layers_of, part_of
 from babyllama.training.machine import Machine
+from babyllama.training.measuring import counted, fastest
 from babyllama.training.network import training_network
 
 FAMILIES = ("Llama", "GPT2", "GPTJ", "Qwen3", "GPTNeoX")
@@ -101,9 +99,9 @@ def measure_step(config: Config, *, vocab_size: int, machine: Machine, seconds: 
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-        whole = _fastest(step, machine, 2 * seconds)
+        whole = fastest(step, machine.device, 2 * seconds)
         parts = []
-        for name, modules in _by_part(model, calls).items():
+        for name, modules in by_part(model, calls).items():
             timed = [_module_part(module, *calls[module], autocast, machine, seconds / 2) for module, _ in modules]
             kinds = ", ".join(dict.fromkeys(kind for _, kind in modules))
             times = order[name] if name in order else len(modules)
@@ -119,57 +117,17 @@ def measure_step(config: Config, *, vocab_size: int, machine: Machine, seconds: 
                     round(each * sum(one[3] for one in timed)),
                 )
             )
-        angles = next((module for module in calls if _is_rotary(module)), None)
+        angles = next((module for module in calls if is_rotary(module)), None)
         if angles is not None:
             parts = _rotation_apart(parts, _turning(model, angles, calls[angles], autocast, machine, seconds))
         hidden = torch.randn(size, length, section.hidden_size, device=machine.device, requires_grad=True)
         parts.append(_loss_part(network, objective, example, hidden, autocast, machine, seconds))
         forward().backward()
-        spent = _fastest(optimizer.step, machine, seconds)
+        spent = fastest(optimizer.step, machine.device, seconds)
         count = sum(parameter.numel() for parameter in model.parameters())
-        flops, moved = _counted(optimizer.step)
+        flops, moved = counted(optimizer.step)
         parts.append(Part("optimizer", config.optimization.optimizer, 1, spent, 0.0, flops, moved))
     return Step(section.architecture_name, count, size * length, whole, sorted(parts, key=_place))
-
-
-def memory_bandwidth(device: torch.device, seconds: float = 0.5, size: int = 1 << 27) -> float:
-    """Bytes per second of copying a tensor larger than any cache of most machines, read and written counted, the best of many."""
-    source = torch.ones(size // 4, device=device)
-    target = torch.empty_like(source)
-    clock, best = clock_of(device), float("inf")
-    began = clock()
-    while clock() - began < seconds or best == float("inf"):
-        start = clock()
-        target.copy_(source)
-        _wait(device)
-        best = min(best, clock() - start)
-    return 2 * size / best
-
-
-class _BytesMoved(TorchDispatchMode):
-    """Within the block, adds up the bytes that operations read and write; views move nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moved = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if not func.is_view:
-            tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
-            self.moved += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return out
-
-
-def _counted(work: Callable[[], Any]) -> tuple[int, int]:
-    """(FLOPs, bytes moved) of `work`."""
-    moved = _BytesMoved()
-    # Fused attention is one operation to the counter on a CPU; its plain form has the products that are counted.
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as flops:
-        work()
-    with moved:
-        work()
-    return flops.get_total_flops(), moved.moved
 
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -178,16 +136,16 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 def _recorded(model: Any, run: Callable[[], Any], autocast: Any) -> tuple[dict[nn.Module, Call], dict[str, int]]:
     """The arguments each module was called with, and how often each part runs in one pass."""
     calls: dict[nn.Module, Call] = {}
-    layers = _layers(model)
+    layers = layers_of(model)
     first = set(layers[0].modules())
-    kept = [*layers[0].children(), *(module for module in model.modules() if _outside(module, layers))]
+    kept = [*layers[0].children(), *(module for module in model.modules() if is_part_outside(module, layers))]
     counts: dict[str, int] = {}
 
-    kept = [module for module in kept if next(module.parameters(), None) is not None or _is_rotary(module)]
+    kept = [module for module in kept if next(module.parameters(), None) is not None or is_rotary(module)]
 
     def keep(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         calls[module] = (arguments, named)
-        part = _part_of(module, model)
+        part = part_of(module, model)
         counts[part] = counts.get(part, 0) + (len(layers) if module in first else 1)
 
     hooks = [module.register_forward_pre_hook(keep, with_kwargs=True) for module in kept]
@@ -198,58 +156,6 @@ def _recorded(model: Any, run: Callable[[], Any], autocast: Any) -> tuple[dict[n
         for hook in hooks:
             hook.remove()
     return calls, counts
-
-
-def _layers(model: Any) -> nn.ModuleList:
-    """The list of layers: the longest of the lists that the base model holds."""
-    lists = [module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)]
-    return max(lists, key=len)
-
-
-def _outside(module: nn.Module, layers: nn.ModuleList) -> bool:
-    """Is it a part of its own outside the layers: an embedding, a norm, the rotation's angles?"""
-    inside = {id(one) for one in layers.modules()}
-    return id(module) not in inside and (isinstance(module, nn.Embedding) or _is_norm(module) or _is_rotary(module))
-
-
-def _is_norm(module: nn.Module) -> bool:
-    return "norm" in type(module).__name__.lower() and not list(module.children())
-
-
-def _is_rotary(module: nn.Module) -> bool:
-    return "rotary" in type(module).__name__.lower()
-
-
-def _part_of(module: nn.Module, model: Any) -> str:
-    if _is_norm(module):
-        return "norms"
-    if _is_rotary(module):
-        return "positions"
-    if isinstance(module, nn.Embedding):
-        return "embeddings" if module is model.get_input_embeddings() else "positions"
-    return "attention" if "att" in type(module).__name__.lower() else "feed-forward"
-
-
-def _by_part(model: Any, calls: dict[nn.Module, Call]) -> dict[str, list[tuple[nn.Module, str]]]:
-    """Part -> its modules that were called, each with the name of its kind."""
-    found: dict[str, list[tuple[nn.Module, str]]] = {}
-    for module in calls:
-        found.setdefault(_part_of(module, model), []).append((module, _kind(module, model)))
-    return found
-
-
-def _kind(module: nn.Module, model: Any) -> str:
-    """What it is called: the gate of a feed-forward layer tells SwiGLU from GELU."""
-    name = type(module).__name__
-    if _is_norm(module):
-        return "RMSNorm" if "rms" in name.lower() else "LayerNorm"
-    if _is_rotary(module):
-        return "RoPE"
-    if isinstance(module, nn.Embedding):
-        return "learned"
-    if "att" in name.lower():
-        return "turns by RoPE" if getattr(model.config, "rotary_dim", None) else "softmax"
-    return "SwiGLU" if hasattr(module, "gate_proj") else "GELU"
 
 
 def _module_part(
@@ -317,7 +223,7 @@ def _turning(
     query, key = (
         torch.randn(rows, count, *cos.shape[-2:], device=cos.device, dtype=dtype, requires_grad=True) for count in heads
     )
-    layers = len(_layers(model))
+    layers = len(layers_of(model))
 
     def forward() -> tuple[Tensor, Tensor]:
         with autocast():
@@ -346,47 +252,19 @@ def _rotation_apart(parts: list[Part], turning: tuple[float, float, int, int]) -
 
 
 def _both_ways(forward: Callable[[], Any], machine: Machine, seconds: float) -> tuple[float, float, int, int]:
-    ahead = _fastest(forward, machine, seconds)
+    ahead = fastest(forward, machine.device, seconds)
     out = forward()
     outs = out if isinstance(out, tuple) else (out,)
     if not outs[0].requires_grad:
-        return ahead, 0.0, *_counted(forward)
+        return ahead, 0.0, *counted(forward)
     slopes = [torch.ones_like(one) for one in outs]
 
     def back() -> None:
         found = forward()
         torch.autograd.backward(found if isinstance(found, tuple) else (found,), slopes)
 
-    both = _fastest(back, machine, seconds)
-    return ahead, max(0.0, both - ahead), *_counted(back)
-
-
-def _fastest(work: Callable[[], Any], machine: Machine, seconds: float) -> float:
-    """Seconds of `work`, the fastest of as many as fit, five at least: what other programs take makes the others slower."""
-    for _ in range(2):
-        work()
-    _wait(machine.device)
-    clock, times = clock_of(machine.device), list[float]()
-    began = clock()
-    while clock() - began < seconds or len(times) < 5:
-        start = clock()
-        work()
-        _wait(machine.device)
-        times.append(clock() - start)
-    return min(times)
-
-
-def clock_of(device: torch.device) -> Callable[[], float]:
-    """Seconds that passed; on one CPU thread those that it computed, so that other programs do not count."""
-    alone = device.type == "cpu" and torch.get_num_threads() == 1
-    return time.process_time if alone else time.perf_counter
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    both = fastest(back, machine.device, seconds)
+    return ahead, max(0.0, both - ahead), *counted(back)
 
 
 def _place(part: Part) -> int:

@@ -35,6 +35,7 @@ COMMANDS = {
     "finetune": "train a model on prompts with responses, or chats",
     "distill": "train a student on text and on its teachers' probabilities",
     "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation, stories",
+    "average": "average the weights of checkpoints into one model",
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",
     "generate": "continue a prompt",

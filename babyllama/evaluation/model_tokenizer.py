@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from babyllama.runs import ModelPlace, RunPaths, RunRecord
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from babyllama.evaluation.models import LoadedModel
 
 
 def load_model_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTokenizerBase:
@@ -79,6 +82,19 @@ def _has_tokenizer(place: Path) -> bool:
         "spiece.model",
     )
     return place.is_file() or any((place / name).is_file() for name in names)
+
+
+def check_same_tokenizer(models: Sequence[LoadedModel]) -> None:
+    """TokenizerError naming both fingerprints unless all `models` cut a text into the same ids."""
+    from babyllama.tokenizer import tokenizer_fingerprint
+
+    prints = [tokenizer_fingerprint(one.tokenizer) for one in models]  # type: ignore[arg-type]
+    for model, found in zip(models, prints, strict=True):
+        if found != prints[0]:
+            raise TokenizerError(
+                f"{models[0].name} and {model.name} have different tokenizers ({prints[0][:19]}... and {found[:19]}...): a "
+                "token's number does not mean the same in both."
+            )
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str) -> None:

@@ -3,6 +3,7 @@
 evaluate.py models/Llama-10M/                              perplexity on its held-out text and minimal pairs
 evaluate.py MODEL --tasks blimp --pairs-per-paradigm 30    about 2,000 pairs of BLiMP, drawn with a seed
 evaluate.py MODEL1 MODEL2                                  one table, differences tested
+evaluate.py A B --ensemble A B                             A, B and the mean of their probabilities
 evaluate.py MODEL --json                                   the results as one JSON object on stdout
 evaluate.py MODEL --suite babylm-2026 --data DIR           the BabyLM leaderboard's columns, floors, averages
 evaluate.py RUN --suite babylm-2026 --revisions all        its checkpoints on the fast set, the final model on all
@@ -18,6 +19,7 @@ and its plots and card are drawn again.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +69,9 @@ SETTINGS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Models, what to evaluate, and how."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="run folder, model folder, checkpoint or Hub name")
+    parser.add_argument(
+        "--ensemble", nargs="+", metavar="MODEL", help="score the mean of these models' probabilities, too"
+    )
     parser.add_argument(
         "--tasks", metavar="LIST", help=f"comma-separated: {', '.join(TASKS)} (default: perplexity,blimp)"
     )
@@ -178,13 +183,15 @@ def _run(args: argparse.Namespace) -> int:
         for name, task in TASKS.items():
             print(f"{name:<12} {task.title}")
         return 0
-    if not args.models:
+    if not args.models and not args.ensemble:
         raise EvaluationError("no MODEL is named: give a run folder, a model folder, a checkpoint or a Hub name.")
     names = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None
     check_suite_arguments(args)
     for name in names or () if args.suite is None else ():
         TASKS.get(name)
-    places = [locate_model(path) for path in args.models]  # a mistyped name is told before the ones ahead are scored
+    # A mistyped name is told before the ones ahead are scored.
+    places = [locate_model(path) for path in args.models]
+    members = [locate_model(path) for path in args.ensemble or ()]
     with console.progress("loading"):
         from babyllama.device import set_threads
         from babyllama.evaluation.runner import compare, run_tasks
@@ -195,9 +202,15 @@ def _run(args: argparse.Namespace) -> int:
     if args.suite is not None:
         options = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
         return run_suites(args, places, names, options, lambda at: load(args, at.source), partial(_redraw, args))
+    loaders: list[Callable[[], LoadedModel]] = [partial(load, args, path) for path in args.models]
+    if members:
+        from babyllama.evaluation.ensemble import ensemble_place, load_ensemble
+
+        places.append(ensemble_place(members))
+        loaders.append(lambda: load_ensemble([load(args, member.source) for member in members]))
     found: list[list[Result]] = []
-    for path, place in zip(args.models, places, strict=True):
-        results = run_tasks(place, partial(load, args, path), tasks, named=names is not None, again=args.overwrite)
+    for place, loader in zip(places, loaders, strict=True):
+        results = run_tasks(place, loader, tasks, named=names is not None, again=args.overwrite)
         found.append(results)
         if not args.json:
             show(place.name, results, alone=len(places) == 1, details=args.paradigms)

@@ -43,6 +43,10 @@ def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
 def check_suite_arguments(args: argparse.Namespace) -> None:
     """EvaluationError for flags of a suite without --suite, or that contradict each other."""
     if args.suite is not None:
+        if args.ensemble:
+            raise EvaluationError(
+                "--suite scores models that can be submitted, and an ensemble is none: leave one away."
+            )
         year = SUITES.get(args.suite).settings.get("year")
         if args.year not in (None, year):
             raise EvaluationError(

@@ -78,7 +78,7 @@ def load_ensemble(models: Sequence[LoadedModel]) -> LoadedModel:
     masked = [one.name for one in models if one.masked]
     if masked:
         raise EvaluationError(f"--ensemble: {masked[0]} is a masked language model; ensembles are of causal ones.")
-    check_same_tokenizer(models)
+    check_same_tokenizer([(one.name, one.tokenizer) for one in models])
     sizes = {one.model.get_output_embeddings().weight.shape[0] for one in models}
     if len(sizes) > 1:
         raise EvaluationError(

@@ -13,8 +13,6 @@ from babyllama.runs import ModelPlace, RunPaths, RunRecord
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from babyllama.evaluation.models import LoadedModel
-
 
 def load_model_tokenizer(place: ModelPlace, trust_remote_code: bool) -> PreTrainedTokenizerBase:
     """The model's own tokenizer; a Trainer checkpoint of a run has none beside it and takes the run's."""
@@ -84,16 +82,17 @@ def _has_tokenizer(place: Path) -> bool:
     return place.is_file() or any((place / name).is_file() for name in names)
 
 
-def check_same_tokenizer(models: Sequence[LoadedModel]) -> None:
-    """TokenizerError naming both fingerprints unless all `models` cut a text into the same ids."""
+def check_same_tokenizer(tokenizers: Sequence[tuple[str, PreTrainedTokenizerBase]]) -> None:
+    """TokenizerError naming both fingerprints unless all models, told by name, cut a text into the same ids."""
     from babyllama.tokenizer import tokenizer_fingerprint
 
-    prints = [tokenizer_fingerprint(one.tokenizer) for one in models]  # type: ignore[arg-type]
-    for model, found in zip(models, prints, strict=True):
-        if found != prints[0]:
+    prints = [(name, tokenizer_fingerprint(one)) for name, one in tokenizers]  # type: ignore[arg-type]
+    first, expected = prints[0]
+    for name, found in prints:
+        if found != expected:
             raise TokenizerError(
-                f"{models[0].name} and {model.name} have different tokenizers ({prints[0][:19]}... and {found[:19]}...): a "
-                "token's number does not mean the same in both."
+                f"{first} and {name} have different tokenizers ({expected[:19]}... and {found[:19]}...): a token's number "
+                "does not mean the same in both."
             )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_world import FAMILY_NAMES, load, make_tokenizer, save_model
+from evaluation_world import FAMILY_NAMES, load, make_tokenizer, save_model, write_pairs
 from test_scoring import plain_log_probs, sentences
 
+from babyllama.cli import main
 from babyllama.errors import EvaluationError, TokenizerError
 from babyllama.evaluation.ensemble import load_ensemble
 from babyllama.evaluation.generation import generate
@@ -57,3 +59,22 @@ def test_models_that_cannot_be_averaged_are_refused(tmp_path: Path) -> None:
         load_ensemble([one])
     with pytest.raises(EvaluationError, match="scored, not sampled"):
         generate(load_ensemble([one, one]), "The cat")
+
+
+def test_an_ensemble_stands_beside_its_models_in_the_comparison(tmp_path: Path) -> None:
+    one, two = (str(save_model(tmp_path / f"m{seed}", seed=seed)) for seed in (1, 2))
+    pairs, output = write_pairs(tmp_path / "blimp"), tmp_path / "results.json"
+    flags = ["--tasks", "blimp", "--blimp-data", str(pairs), "--output-path", str(output), "--device", "cpu"]
+    assert main(["evaluate", one, two, "--ensemble", one, two, *flags]) == 0
+    models = json.loads(output.read_text())["models"]
+    (beside,) = models[2]["results"].values()
+    assert [model["model"] for model in models] == ["m1", "m2", "mean of m1, m2"]
+    assert main(["evaluate", "--ensemble", one, two, *flags]) == 0
+    (alone,) = json.loads(output.read_text())["results"].values()
+    assert {**alone, "seconds": 0} == {**beside, "seconds": 0}
+
+
+def test_a_suite_is_of_models_not_of_ensembles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(save_model(tmp_path / "one"))
+    assert main(["evaluate", "--ensemble", model, model, "--suite", "babylm-2026"]) == 2
+    assert "an ensemble is none" in capsys.readouterr().err

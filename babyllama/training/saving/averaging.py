@@ -37,7 +37,7 @@ def average_models(models: Sequence[str | Path], output: str | Path) -> dict[str
     sums = {name: tensor.double() for name, tensor in first.model.state_dict().items() if tensor.is_floating_point()}
     for path in models[1:]:
         other = load_model(path, device="cpu")
-        check_same_tokenizer([first, other])
+        check_same_tokenizer([(one.name, one.tokenizer) for one in (first, other)])
         theirs = other.model.state_dict()
         _check_same_shape(first.name, first.model.state_dict(), other.name, theirs)
         for name, total in sums.items():

@@ -21,6 +21,7 @@ from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import Run
 from babyllama.settings import config_from_values
 from babyllama.settings import load_config as _load_config
+from babyllama.studies.templates import compare_architectures, plot_scaling_laws
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -33,12 +34,14 @@ __all__ = [
     "DataProcessor",
     "DomainCleaners",
     "ModelEvaluator",
+    "compare_architectures",
     "compare_models",
     "create_cleaner_registry",
     "create_model",
     "distill_knowledge",
     "evaluate_model",
     "load_config",
+    "plot_scaling_laws",
     "train_bpe_tokenizer",
     "train_model",
 ]

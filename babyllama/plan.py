@@ -44,6 +44,12 @@ class Plan:
     tokens: int | None
     sequences_per_step: int
     steps: int | None
+    tokens_seen: int | None = None
+    """Over all epochs."""
+    memory: int | None = None
+    """Bytes that a training step takes; None where that is not known beforehand."""
+    seconds: float | None = None
+    """Of all training steps, where they were tried."""
     lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -74,7 +80,7 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
         # How many rows documents of their own take is known when they are packed.
         steps, seen = batches.total_steps(epochs, None), round(tokens * epochs)
 
-    result = Plan(counts, vocab_size, tokens, sequences, steps)
+    result = Plan(counts, vocab_size, tokens, sequences, steps, seen)
     total = counts["total"]
     add = result.lines.append
     add(f"run         {run_of(config)}")
@@ -101,17 +107,21 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
         result.warnings.extend([warning] if warning else [])
     else:
         add("steps       known when the text is packed")
-    add(f"memory      {_memory(config, vocab_size, batches.accumulation, Machine(device, precision))}")
+    result.memory, memory_line = _memory(config, vocab_size, batches.accumulation, Machine(device, precision))
+    add(f"memory      {memory_line}")
     if timed:
-        add(f"time        {_time(config, vocab_size, batches, steps, Machine(device, precision))}")
+        result.seconds, time_line = _time(config, vocab_size, batches, steps, Machine(device, precision))
+        add(f"time        {time_line}")
     add(f"device      {describe_device(device)}; precision {precision.name} ({precision.note})")
     if precision.warning:
         result.warnings.append(precision.warning)
     return result
 
 
-def _time(config: Config, vocab_size: int, batches: BatchPlan, steps: int | None, machine: Machine) -> str:
-    """The line that says how long the training steps take, from a few of them."""
+def _time(
+    config: Config, vocab_size: int, batches: BatchPlan, steps: int | None, machine: Machine
+) -> tuple[float | None, str]:
+    """(seconds of all training steps, the line that says so), from a few of them."""
     from babyllama.training.timing import step_time
 
     set_threads(config.training.threads)
@@ -123,15 +133,22 @@ def _time(config: Config, vocab_size: int, batches: BatchPlan, steps: int | None
         machine=machine,
     )
     if found is None:
-        return f"not known beforehand: {config.model.architecture_name} is too large to be tried here, or cannot be"
+        return (
+            None,
+            f"not known beforehand: {config.model.architecture_name} is too large to be tried here, or cannot be",
+        )
     rate = batches.blocks_per_step * batches.seq_length / found.total
     if steps is None:
-        return f"{rate:,.0f} tokens/s (tried for a second); how many, is known when the text is packed"
-    return f"about {duration(steps * found.total)}, {rate:,.0f} tokens/s (tried for a second); evaluations and inputs come on top"
+        return None, f"{rate:,.0f} tokens/s (tried for a second); how many, is known when the text is packed"
+    seconds = steps * found.total
+    return (
+        seconds,
+        f"about {duration(seconds)}, {rate:,.0f} tokens/s (tried for a second); evaluations and inputs come on top",
+    )
 
 
-def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine) -> str:
-    """The line that says what a training step takes, by part."""
+def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine) -> tuple[int | None, str]:
+    """(bytes that a training step takes, the line that says so by part)."""
     from babyllama.training.footprint import step_footprint
 
     # `auto` takes what fits, so one sequence is the least that training needs.
@@ -143,7 +160,7 @@ def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine
         )
     except RuntimeError:
         name = config.model.architecture_name
-        return f"not known beforehand: {name} does not run on tensors without data"
+        return None, f"not known beforehand: {name} does not run on tensors without data"
     parts = {
         "weights": memory.weights,
         "optimizer": memory.optimizer,
@@ -151,7 +168,8 @@ def _memory(config: Config, vocab_size: int, accumulation: int, machine: Machine
         "held by the allocator": memory.allocator,
     }
     split = ", ".join(f"{name} {file_size(count)}" for name, count in parts.items() if count)
-    return f"about {file_size(memory.total)}{' with one sequence at a time' if auto else ''}: {split}"
+    one = " with one sequence at a time" if auto else ""
+    return memory.total, f"about {file_size(memory.total)}{one}: {split}"
 
 
 def vocabulary(config: Config) -> tuple[int, str]:

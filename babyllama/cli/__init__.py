@@ -33,6 +33,7 @@ COMMANDS = {
     "prepare": "pack text into token blocks",
     "train": "train a model from a configuration",
     "finetune": "train a model on prompts with responses, or chats",
+    "sweep": "make the runs of a study (grid, list, random, Optuna) and compare them",
     "distill": "train a student on text and on its teachers' probabilities",
     "evaluate": "score models: minimal pairs (BLiMP), perplexity, generation, stories",
     "average": "average the weights of checkpoints into one model",

@@ -26,15 +26,20 @@ def locate(path: Path) -> Path:
 
     `.yaml` may be left out, and of a bare name `config/` too: `llama-10M` is `config/llama-10M.yaml`.
     """
-    own = _spellings(path) + (_spellings(Path("config") / path) if path.parent == Path(".") else [])
+    bare = path.parent in (Path("."), Path("studies"))
+    own = _spellings(path) + (_spellings(Path("config") / path) if bare else [])
     return _first(own) or shipped_file(path) or path
 
 
 def shipped_file(path: Path) -> Path | None:
-    """The shipped configuration that `llama-10M`, `llama-10M.yaml` or `config/llama-10M.yaml` names, if it is one."""
-    if path.parent not in (Path("."), Path("config")):
+    """The shipped configuration that `llama-10M`, `llama-10M.yaml` or `config/llama-10M.yaml` names, if it is one.
+
+    Studies are named with their folder: `studies/scaling` or `config/studies/scaling.yaml`.
+    """
+    below = Path(*path.parts[1:]) if path.parts[:1] == ("config",) else path
+    if path.is_absolute() or below.parent not in (Path("."), Path("studies")):
         return None
-    return _first(_spellings(shipped_folder() / path.name))
+    return _first(_spellings(shipped_folder() / below))
 
 
 def _spellings(path: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config
-from babyllama.errors import BabyLlamaError, RunError
+from babyllama.errors import BabyLlamaError, ConfigError, RunError
 from babyllama.runs.metrics import TrainingMetrics
 from babyllama.runs.paths import RunPaths
 from babyllama.runs.record import RunRecord
@@ -18,6 +18,7 @@ from babyllama.settings import load_config
 NOT_PART_OF_A_RUN = (
     "evaluation.",
     "logging.",
+    "study",
     "publish.",
     "plugins",
     "model.name",
@@ -81,7 +82,9 @@ class Run(os.PathLike[str]):
 
 
 def run_of(config: Config) -> Run:
-    """The run that `config` makes or has made."""
+    """The run that `config` makes or has made; ConfigError for a study, which makes many."""
+    if config.study is not None:
+        raise ConfigError("this configuration is a study (it has a `study:` section): babyllama sweep makes its runs.")
     return Run(Path(config.logging.output_dir) / config.model.name)
 
 

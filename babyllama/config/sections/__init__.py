@@ -18,6 +18,7 @@ from babyllama.config.sections.model import ModelSection
 from babyllama.config.sections.objective import ObjectiveSection
 from babyllama.config.sections.optimization import OptimizationSection
 from babyllama.config.sections.publish import PublishSection
+from babyllama.config.sections.study import FactorSection, StudySection
 from babyllama.config.sections.training import TrainingSection
 from babyllama.config.types import ModuleName, Optional_, Section
 
@@ -26,6 +27,7 @@ __all__ = [
     "DataSection",
     "DistillationSection",
     "EvaluationSection",
+    "FactorSection",
     "LoggingSection",
     "MixingSection",
     "ModelSection",
@@ -33,6 +35,7 @@ __all__ = [
     "OptimizationSection",
     "PublishSection",
     "SourceSection",
+    "StudySection",
     "TokenizerSection",
     "TrainingSection",
 ]
@@ -63,6 +66,9 @@ class Config(Section):
     """What is evaluated at the end of training."""
     publish: PublishSection = PublishSection()
     """What the model's page on the Hub says beside what the run knows itself."""
+
+    study: Annotated[StudySection | None, Optional_] = None
+    """Present: this file is a study, many runs of what else it says (`babyllama sweep`)."""
 
     @property
     def curves(self) -> dict[str, int]:

@@ -1,0 +1,190 @@
+"""The pictures of a study: a plot for each factor, learning curves over tokens and over seconds, the power law."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babyllama.reporting.plots import GREY, TRAIN_COLOUR, new_figure, plain, save_figure
+from babyllama.runs.rows import read_numbers
+from babyllama.studies.power_law import PowerLaw
+from babyllama.studies.results import LOSS, PointResult, RunResult, measure_names, seconds_of
+from babyllama.text import short_count
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#4c78a8", "#e4572e", "#54a24b", "#b279a2", "#eeca3b", "#72b7b2", "#9d755d", "#ff9da6")
+NOT_PLOTTED = ("training loss", "parameters", "tokens seen", "tokens per second", "peak memory, MB", "training seconds")
+MOST_CURVES = 12
+"""Points whose curves can be told apart."""
+
+
+def draw_study(factors: Sequence[str], points: Sequence[PointResult], law: PowerLaw | None, folder: Path) -> list[Path]:
+    """Draw all pictures of a study with those `factors` into `folder`."""
+    drawn = []
+    measures = [one for one in measure_names(points) if one not in NOT_PLOTTED] or [LOSS]
+    for factor in factors:
+        name = factor.replace(".", "-").replace("/", "-").replace(" ", "-")
+        drawn.append(save_figure(factor_plot(points, factor, measures[:3]), folder / f"{name}.png"))
+    if len(points) <= MOST_CURVES:
+        for task in ("losses", *_tasks(points)):
+            drawn.append(save_figure(curves(points, task), folder / f"curves-{task}.png"))
+    if law is not None:
+        drawn.append(save_figure(law_plot(points, law), folder / "power-law.png"))
+    return drawn
+
+
+def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[str]) -> Figure:
+    """Each measure by the levels of a factor: a dot for each run, the mean of each level marked."""
+    levels = list(dict.fromkeys(_key(one.point.levels.get(factor)) for one in points))
+    values = {_key(one.point.levels.get(factor)): one.point.levels.get(factor) for one in points}
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values())
+    figure, first = new_figure(4.3 * len(measures), 3.8)
+    figure.delaxes(first)
+    for place, measure in enumerate(measures, 1):
+        axes = figure.add_subplot(1, len(measures), place)
+        axes.spines[["top", "right"]].set_visible(False)
+        means = []
+        for index, level in enumerate(levels):
+            value = values[level]
+            at = float(value) if numbers and value is not None else float(index)
+            found = [
+                run.measures[measure]
+                for one in points
+                if _key(one.point.levels.get(factor)) == level
+                for run in one.runs
+                if measure in run.measures
+            ]
+            axes.plot([at] * len(found), found, "o", color=TRAIN_COLOUR, alpha=0.55, markersize=5)
+            if found:
+                means.append((at, statistics.fmean(found)))
+        means.sort()
+        line = "-" if numbers else "none"
+        axes.plot(
+            [x for x, _ in means],
+            [y for _, y in means],
+            linestyle=line,
+            marker="_",
+            markersize=16,
+            color="#e4572e",
+            mew=2,
+        )
+        if numbers and means and means[0][0] > 0 and means[-1][0] / means[0][0] >= 8:
+            axes.set_xscale("log")
+        if not numbers:
+            axes.set_xticks(range(len(levels)), [plain(str(level)) for level in levels], rotation=20, ha="right")
+            axes.margins(x=0.15)
+        axes.set_ylabel(plain(measure))
+        axes.set_xlabel(plain(factor))
+        axes.grid(axis="y", alpha=0.25)
+    return figure
+
+
+def curves(points: Sequence[PointResult], task: str) -> Figure:
+    """A learning curve of every run over tokens (left) and over seconds of training (right), one colour a point."""
+    figure, first = new_figure(9.6, 4.2)
+    figure.delaxes(first)
+    panels = [figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)]
+    label = "held-out block loss, nats per token" if task == "losses" else task
+    for index, point in enumerate(points):
+        colour = COLOURS[index % len(COLOURS)]
+        for number, run in enumerate(point.runs):
+            tokens, seconds, values, label = curve(run, task)
+            name = point.point.label if number == 0 else None
+            for axes, x in zip(panels, (tokens, seconds), strict=True):
+                axes.plot(x, values, color=colour, alpha=0.8, marker="o", markersize=2.5, linewidth=1.2, label=name)
+    for axes, what in zip(panels, ("tokens seen", "seconds of training"), strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel(what)
+        axes.grid(axis="y", alpha=0.25)
+    panels[0].set_ylabel(plain(label))
+    panels[0].xaxis.set_major_formatter(lambda value, _: short_count(value))
+    panels[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def curve(run: RunResult, task: str) -> tuple[list[float], list[float], list[float], str]:
+    """(tokens seen, seconds of training, values, what they are) of the held-out loss, or of a task's curve."""
+    steps = {row["step"]: seconds for row, seconds in zip(run.facts.losses, seconds_of(run.facts), strict=True)}
+    if task == "losses":
+        rows, column, label, scale = run.facts.losses, "eval_loss", "held-out block loss, nats per token", 1.0
+    else:
+        rows = read_numbers(run.facts.paths.curve(task))
+        names = [
+            name for name in (rows[0] if rows else {}) if name not in ("step", "words_seen", "tokens_seen", "pairs")
+        ]
+        column = "accuracy" if "accuracy" in names else names[0] if names else ""
+        label, scale = (f"{task} accuracy, %", 100.0) if column == "accuracy" else (f"{task} {column}", 1.0)
+    known = sorted((step, seconds) for step, seconds in steps.items() if step is not None)
+    tokens, times, values = [], [], []
+    for row in rows:
+        value, step = row.get(column), row.get("step")
+        if value is not None and step is not None:
+            tokens.append(row.get("tokens_seen") or 0.0)
+            times.append(_seconds_at(known, step))
+            values.append(scale * value)
+    return tokens, times, values, label
+
+
+def _seconds_at(known: Sequence[tuple[float, float]], step: float) -> float:
+    """Between two rows of losses.csv, in proportion."""
+    import numpy
+
+    if not known:
+        return 0.0
+    return float(numpy.interp(step, [0.0, *(one for one, _ in known)], [0.0, *(seconds for _, seconds in known)]))
+
+
+def law_plot(points: Sequence[PointResult], law: PowerLaw) -> Figure:
+    """The loss of every run over its parameters, the fitted line and its band, and what limits it."""
+    runs = [one.measures for point in points for one in point.runs if {LOSS, "parameters"} <= set(one.measures)]
+    return law_figure(
+        [one["parameters"] for one in runs], [one[LOSS] for one in runs], law, "held-out loss, nats per token"
+    )
+
+
+def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, label: str) -> Figure:
+    """A power law on logarithmic axes."""
+    import numpy
+
+    figure, axes = new_figure(7.0, 4.6)
+    line = numpy.geomspace(law.sizes[0] / 1.15, law.sizes[1] * 1.15, 100)
+    low, high = law.band(line)
+    if numpy.isfinite(low).all() and numpy.isfinite(high).all() and high.max() < 100 * max(losses):
+        axes.fill_between(
+            line, low, high, color=TRAIN_COLOUR, alpha=0.15, linewidth=0, label="95 % interval of the line"
+        )
+    axes.plot(line, law(line), color=TRAIN_COLOUR, label=f"N^-{law.exponent:.3f}")
+    axes.plot(sizes, losses, "o", color="#e4572e", markersize=5, label="runs")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("parameters")
+    axes.set_ylabel(plain(label))
+    for axis, text in ((axes.xaxis, short_count), (axes.yaxis, lambda value: f"{value:.3g}")):
+        axis.set_major_formatter(lambda value, _, text=text: text(value))
+        axis.set_minor_formatter(lambda value, _, text=text: text(value))
+    axes.tick_params(which="minor", labelsize=7)
+    axes.legend(frameon=False)
+    shown: Any = law.warnings()
+    if shown:
+        axes.set_title("\n".join(_wrapped(shown[0])), loc="left", fontsize=8, color=GREY)
+    return figure
+
+
+def _tasks(points: Sequence[PointResult]) -> list[str]:
+    """Tasks of which every run has a curve."""
+    curves_of = [set(run.run.config.curves) for point in points for run in point.runs]
+    return sorted(set.intersection(*curves_of)) if curves_of else []
+
+
+def _key(value: Any) -> str:
+    return str(value)
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 95)

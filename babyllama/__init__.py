@@ -19,6 +19,7 @@ _HOMES = {
     "evaluate_model": "babyllama.api",
     "load_config": "babyllama.api",
     "plot_scaling_laws": "babyllama.studies.templates",
+    "predict": "babyllama.api",
     "train_bpe_tokenizer": "babyllama.api",
     "train_model": "babyllama.api",
 }

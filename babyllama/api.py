@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from babyllama import console
 from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
-from babyllama.config.sections import DataSection, TokenizerSection
+from babyllama.config.sections import DataSection, LoggingSection, TokenizerSection
 from babyllama.corpus.cleaning import DomainCleaners, clean, create_cleaner_registry
 from babyllama.corpus.reading import corpus_files, read_documents
 from babyllama.errors import DataError
 from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model
 from babyllama.evaluation.suite import BenchmarkSuite
-from babyllama.runs import Run
+from babyllama.runs import Run, locate_model
+from babyllama.runs.locate import newest_run
 from babyllama.settings import config_from_values
 from babyllama.settings import load_config as _load_config
 from babyllama.studies.templates import compare_architectures, plot_scaling_laws
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
     from babyllama.dataset import PackedDataset
+    from babyllama.evaluation.models import LoadedModel
 
 __all__ = [
     "BenchmarkSuite",
@@ -42,6 +45,7 @@ __all__ = [
     "evaluate_model",
     "load_config",
     "plot_scaling_laws",
+    "predict",
     "train_bpe_tokenizer",
     "train_model",
 ]
@@ -127,6 +131,36 @@ def train_bpe_tokenizer(
     tokenizer = train_tokenizer(read_documents(_files(data_dir)), section)
     save_tokenizer(tokenizer, output_path)
     return tokenizer
+
+
+def predict(
+    prompt: str, model: PathLike | None = None, *, max_new_tokens: int = 100, seed: int | None = None, **options: Any
+) -> None:
+    """Print `prompt` and a continuation by `model` (a run, a folder or a Hub name; by default the newest run in ./models).
+
+    Every call draws anew unless a `seed` is given. `options` are those of `babyllama.evaluation.generate`: temperature,
+    top_k, top_p, min_p, repetition_penalty. DataError for an empty prompt.
+    """
+    from babyllama.evaluation.generation import generate
+
+    if not prompt.strip():
+        raise DataError('predict: the prompt is empty: give the text to continue, for example "Once upon a time".')
+    path = newest_run(LoggingSection().output_dir).root if model is None else Path(model)
+    stands = locate_model(os.fspath(model) if model is not None else path)
+    config = Path(stands.source) / "config.json"
+    loaded = _loaded(str(path), config.stat().st_mtime_ns if config.is_file() else 0)
+    console.write(prompt)
+    shown = {"max_new_tokens": max_new_tokens, "seed": seed, **options}
+    generate(loaded, prompt, show=console.write, **shown)
+    console.write("\n")
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(path: str, changed: int) -> LoadedModel:
+    """The model that `predict` was asked for last; a run that was trained again is read again."""
+    from babyllama.evaluation.models import load_model
+
+    return load_model(path)
 
 
 class ModelEvaluator(_ModelEvaluator):

@@ -77,6 +77,11 @@ def results(*, width: int | None = None) -> Console:
     return Console(file=sys.stdout, width=width or (None if sys.stdout.isatty() else PIPE_WIDTH), highlight=False)
 
 
+def write(piece: str) -> None:
+    """A piece of text on standard output at once, without a line end: what is generated is shown while it comes."""
+    print(piece, end="", flush=True)
+
+
 def json_text(value: Any, *, indent: int | None = None, stream: IO[str] | None = None) -> str:
     """`value` as JSON for `stream` (standard output), in plain ASCII where that takes no UTF-8."""
     encoding = getattr(stream or sys.stdout, "encoding", None) or ""

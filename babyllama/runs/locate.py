@@ -64,6 +64,24 @@ class ModelPlace:
         return words_of(folder)
 
 
+def newest_run(folder: str | Path) -> RunPaths:
+    """The finished run below `folder` (or below a folder in it, as those of studies are) that ended last.
+
+    CheckpointError when there is none.
+    """
+    finished = [
+        RunPaths(file.parent)
+        for pattern in ("*/training_metrics.json", "*/*/training_metrics.json")
+        for file in Path(folder).glob(pattern)
+        if (file.parent / "final" / "config.json").is_file()
+    ]
+    if not finished:
+        raise CheckpointError(
+            f"no finished run in {folder}: train one (babyllama quickstart makes a small one), or name a model."
+        )
+    return max(finished, key=lambda run: run.metrics.stat().st_mtime_ns)
+
+
 def locate_model(path_or_name: str | Path) -> ModelPlace:
     """The model that `path_or_name` means.
 

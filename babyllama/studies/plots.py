@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyllama.reporting.plots import GREY, TRAIN_COLOUR, new_figure, plain, save_figure
+from babyllama.reporting.figures import GREY, colour, new_figure, plain, save_figure, styled
 from babyllama.runs.rows import read_numbers
 from babyllama.studies.power_law import PowerLaw
 from babyllama.studies.results import LOSS, PointResult, RunResult, measure_names, seconds_of
@@ -16,7 +16,7 @@ from babyllama.text import short_count
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#4c78a8", "#e4572e", "#54a24b", "#b279a2", "#eeca3b", "#72b7b2", "#9d755d", "#ff9da6")
+DOTS, MEANS = "C0", "C1"
 NOT_PLOTTED = ("training loss", "parameters", "tokens seen", "tokens per second", "peak memory, MB", "training seconds")
 MOST_CURVES = 12
 """Points whose curves can be told apart."""
@@ -37,6 +37,7 @@ def draw_study(factors: Sequence[str], points: Sequence[PointResult], law: Power
     return drawn
 
 
+@styled
 def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[str]) -> Figure:
     """Each measure by the levels of a factor: a dot for each run, the mean of each level marked."""
     levels = list(dict.fromkeys(_key(one.point.levels.get(factor)) for one in points))
@@ -46,7 +47,6 @@ def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[s
     figure.delaxes(first)
     for place, measure in enumerate(measures, 1):
         axes = figure.add_subplot(1, len(measures), place)
-        axes.spines[["top", "right"]].set_visible(False)
         means = []
         for index, level in enumerate(levels):
             value = values[level]
@@ -58,7 +58,7 @@ def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[s
                 for run in one.runs
                 if measure in run.measures
             ]
-            axes.plot([at] * len(found), found, "o", color=TRAIN_COLOUR, alpha=0.55, markersize=5)
+            axes.plot([at] * len(found), found, "o", color=DOTS, alpha=0.55, markersize=5)
             if found:
                 means.append((at, statistics.fmean(found)))
         means.sort()
@@ -69,7 +69,7 @@ def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[s
             linestyle=line,
             marker="_",
             markersize=16,
-            color="#e4572e",
+            color=MEANS,
             mew=2,
         )
         if numbers and means and means[0][0] > 0 and means[-1][0] / means[0][0] >= 8:
@@ -79,10 +79,11 @@ def factor_plot(points: Sequence[PointResult], factor: str, measures: Sequence[s
             axes.margins(x=0.15)
         axes.set_ylabel(plain(measure))
         axes.set_xlabel(plain(factor))
-        axes.grid(axis="y", alpha=0.25)
+        axes.grid(axis="y")
     return figure
 
 
+@styled
 def curves(points: Sequence[PointResult], task: str) -> Figure:
     """A learning curve of every run over tokens (left) and over seconds of training (right), one colour a point."""
     figure, first = new_figure(9.6, 4.2)
@@ -90,16 +91,15 @@ def curves(points: Sequence[PointResult], task: str) -> Figure:
     panels = [figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)]
     label = "held-out block loss, nats per token" if task == "losses" else task
     for index, point in enumerate(points):
-        colour = COLOURS[index % len(COLOURS)]
+        ink = colour(index)
         for number, run in enumerate(point.runs):
             tokens, seconds, values, label = curve(run, task)
             name = point.point.label if number == 0 else None
             for axes, x in zip(panels, (tokens, seconds), strict=True):
-                axes.plot(x, values, color=colour, alpha=0.8, marker="o", markersize=2.5, linewidth=1.2, label=name)
+                axes.plot(x, values, color=ink, alpha=0.8, marker="o", markersize=2.5, linewidth=1.2, label=name)
     for axes, what in zip(panels, ("tokens seen", "seconds of training"), strict=True):
-        axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel(what)
-        axes.grid(axis="y", alpha=0.25)
+        axes.grid(axis="y")
     panels[0].set_ylabel(plain(label))
     panels[0].xaxis.set_major_formatter(lambda value, _: short_count(value))
     panels[0].legend(frameon=False, fontsize=8)
@@ -138,6 +138,7 @@ def _seconds_at(known: Sequence[tuple[float, float]], step: float) -> float:
     return float(numpy.interp(step, [0.0, *(one for one, _ in known)], [0.0, *(seconds for _, seconds in known)]))
 
 
+@styled
 def law_plot(points: Sequence[PointResult], law: PowerLaw) -> Figure:
     """The loss of every run over its parameters, the fitted line and its band, and what limits it."""
     runs = [one.measures for point in points for one in point.runs if {LOSS, "parameters"} <= set(one.measures)]
@@ -146,6 +147,7 @@ def law_plot(points: Sequence[PointResult], law: PowerLaw) -> Figure:
     )
 
 
+@styled
 def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, label: str) -> Figure:
     """A power law on logarithmic axes."""
     import numpy
@@ -154,11 +156,9 @@ def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, l
     line = numpy.geomspace(law.sizes[0] / 1.15, law.sizes[1] * 1.15, 100)
     low, high = law.band(line)
     if numpy.isfinite(low).all() and numpy.isfinite(high).all() and high.max() < 100 * max(losses):
-        axes.fill_between(
-            line, low, high, color=TRAIN_COLOUR, alpha=0.15, linewidth=0, label="95 % interval of the line"
-        )
-    axes.plot(line, law(line), color=TRAIN_COLOUR, label=f"N^-{law.exponent:.3f}")
-    axes.plot(sizes, losses, "o", color="#e4572e", markersize=5, label="runs")
+        axes.fill_between(line, low, high, color=DOTS, alpha=0.15, linewidth=0, label="95 % interval of the line")
+    axes.plot(line, law(line), color=DOTS, label=f"N^-{law.exponent:.3f}")
+    axes.plot(sizes, losses, "o", color=MEANS, markersize=5, label="runs")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("parameters")

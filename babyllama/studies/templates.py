@@ -10,7 +10,7 @@ from typing import Any
 
 from babyllama.errors import EvaluationError
 from babyllama.evaluation.results import Table
-from babyllama.reporting.plots import new_figure, plain, save_figure
+from babyllama.reporting.figures import new_figure, plain, save_figure, styled
 from babyllama.studies.power_law import PowerLaw, fit_power_law
 from babyllama.text import duration, short_count, significant
 
@@ -98,15 +98,15 @@ def _print(table: Table) -> None:
     print_tables([table])
 
 
+@styled
 def _draw_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], path: Path) -> None:
     figure, first = new_figure(3.4 * max(1, len(columns)), 3.4)
     figure.delaxes(first)
     for place, name in enumerate(columns, 1):
         axes = figure.add_subplot(1, len(columns), place)
-        axes.spines[["top", "right"]].set_visible(False)
         values = [row.get(name) for row in rows]
         axes.bar(
-            [plain(row["model"]) for row in rows], [math.nan if one is None else one for one in values], color="#4c78a8"
+            [plain(row["model"]) for row in rows], [math.nan if one is None else one for one in values], color="C0"
         )
         axes.set_title(plain(name.replace("_", " ")), loc="left", fontsize=9)
         axes.tick_params(axis="x", rotation=20)

@@ -62,10 +62,10 @@ def test_samples_end_at_the_end_mark_and_show_no_marks(tmp_path: Path) -> None:
 
 
 def test_the_context_is_never_exceeded(tmp_path: Path) -> None:
+    """Positions that a GPT-2 does not have would be an error of its embedding."""
     loaded = load(save_model(tmp_path, "GPT2", context=16))
-    assert generate(loaded, "The cat", max_new_tokens=500)[0].startswith("The cat")
-    with pytest.raises(EvaluationError, match="reads at most 16: shorten it"):
-        generate(loaded, " ".join(TEXT), max_new_tokens=5)
+    for text in ("The cat", " ".join(TEXT)):
+        assert generate(loaded, text, max_new_tokens=100)[0].startswith(text)
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,17 @@ class TrainingMetrics:
 
     def check_losses(self, paths: RunPaths) -> None:
         """`DamagedFileError` when a curve that is there is not what training wrote; one that is not there is said."""
-        there = {name: facts for name, facts in self.files.items() if (paths.root / name).exists()}
-        for name in sorted(self.files.keys() - there.keys()):
-            console.warn(f"{paths.root}: {name} is missing; plots and card go without it.")
-        problem = damaged_file(paths.root, there)
+        for name in sorted(self.files):
+            if not (paths.root / name).exists():
+                console.warn(f"{paths.root}: {name} is missing; plots and card go without it.")
+        problem = self.damaged_curve(paths)
         if problem:
-            raise DamagedFileError(
-                f"{paths.root} is damaged: {problem}. Put the file back from a copy, or train the run again with --overwrite."
-            )
+            raise DamagedFileError(problem)
+
+    def damaged_curve(self, paths: RunPaths) -> str | None:
+        """What is wrong with a curve that is there, in words; None when each is what training wrote."""
+        there = {name: facts for name, facts in self.files.items() if (paths.root / name).exists()}
+        problem = damaged_file(paths.root, there)
+        if problem is None:
+            return None
+        return f"{paths.root} is damaged: {problem}. Put the file back from a copy, or train the run again with --overwrite."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from babyllama.config import Config
-from babyllama.errors import BabyLlamaError, DamagedFileError, RunError
+from babyllama.errors import BabyLlamaError, RunError
 from babyllama.evaluation.results import Result, result_of
 from babyllama.runs import Run, RunPaths, RunRecord, StoredResult, TrainingMetrics
 from babyllama.runs.results import load_result
@@ -81,10 +81,8 @@ def _read(paths: RunPaths) -> Reading:
     reading.metrics = _part(reading, paths.metrics, lambda: run.metrics, "the run has not ended, or lost its totals")
     reading.losses = _part(reading, paths.losses, lambda: read_columns(paths.losses), "no curves") or {}
     if reading.metrics is not None:
-        try:
-            reading.metrics.check_losses(paths)
-        except DamagedFileError as error:
-            reading.problems.append(str(error))
+        damage = reading.metrics.damaged_curve(paths)
+        reading.problems += [damage] if damage else []
     if reading.finished and not (paths.final / "config.json").is_file():
         reading.problems.append(f"{paths.final} is not there: the model itself is missing.")
     for file in sorted(root.glob(paths.curve("*").name)):

@@ -10,7 +10,7 @@ from babyllama import console
 from babyllama.artifacts import write_json
 from babyllama.console import json_text
 from babyllama.settings import config_from_values, load_config
-from babyllama.text import file_size, percent, significant
+from babyllama.text import file_size, percent, plural, significant
 
 if TYPE_CHECKING:
     from babyllama.evaluation.results import Table
@@ -72,7 +72,7 @@ def run_blocks(args: argparse.Namespace) -> int:
     from babyllama.reporting.terminal import print_tables
 
     print(
-        f"{facts['device']}, {threads} threads, {facts['precision']}: matrix products up to {peak / 1e9:,.0f} GFLOP/s, memory "
+        f"{facts['device']}, {plural(threads, 'thread')}, {facts['precision']}: matrix products up to {peak / 1e9:,.0f} GFLOP/s, memory "
         f"{file_size(bandwidth)}/s (copied)"
     )
     print_tables([_table(step, value) for step in steps])

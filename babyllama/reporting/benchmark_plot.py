@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from babyllama.reporting.figures import GREY, new_figure, save_figure, styled
+from babyllama.text import plural
 
 CHECKS = (
     ("completion", "accuracy", "sensible\ncompletions"),
@@ -45,6 +46,7 @@ def draw_benchmarks(reports: Sequence[dict[str, Any]], path: Path) -> Path:
     return save_figure(figure, path)
 
 
+@styled
 def draw_blocks(value: dict[str, Any], path: Path) -> Path:
     """Draw what `babyllama benchmark blocks` measured, one stacked bar a family, and return `path`."""
     steps = value["steps"]
@@ -58,8 +60,8 @@ def draw_blocks(value: dict[str, Any], path: Path) -> Path:
     axes.set_yticks(range(len(steps)), [step["family"] for step in steps])
     axes.invert_yaxis()
     axes.set_xlabel(f"ms of a step of {steps[0]['tokens']:,} tokens, forward and backward")
-    axes.set_title(f"{value['device']}, {value['threads']} threads, {value['precision']}", fontsize=10)
-    axes.legend(fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    axes.set_title(f"{value['device']}, {plural(value['threads'], 'thread')}, {value['precision']}", fontsize=10)
+    axes.legend(fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     return save_figure(figure, path)
 
 

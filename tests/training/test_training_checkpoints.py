@@ -16,7 +16,7 @@ from babyllama.errors import CheckpointError, RunError, TrainingError
 from babyllama.runs import RunPaths
 from babyllama.runs.rows import LOSS_COLUMNS, RowsFile, read_rows
 from babyllama.training import newest_checkpoint
-from babyllama.training.hooks.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, announcement, crossed
+from babyllama.training.hooks.words_seen import SCHEDULE_MILLIONS, WordCheckpoints, announcement, at_the_end, crossed
 from babyllama.training.saving import checkpoints
 from babyllama.training.saving.model_folder import save_model_folder
 
@@ -195,15 +195,36 @@ def test_word_checkpoints_are_models_ready_to_upload(tmp_path: Path, monkeypatch
     _, paths = tiny_run(tmp_path, training={"word_checkpoints": True})
     seen = {int(row["step"]): int(row["words_seen"]) for row in read_rows(paths.losses)}
     names = sorted(path.name for path in paths.checkpoints.glob("chck_*"))
-    assert names == sorted(f"chck_{count}M" for count in range(1, max(seen.values()) // 100 + 1))
+    words = max(seen.values())
+    due_at_all = [*range(1, words // 100 + 1), *at_the_end(words, 100)]
+    assert names == sorted(f"chck_{count}M" for count in due_at_all)
     for name in names:
         folder = paths.checkpoints / name
         facts = json.loads((folder / "checkpoint.json").read_text())
         due = int(name[5:-1]) * 100
-        assert facts["words_seen"] == seen[facts["step"]] >= due
+        assert facts["words_seen"] == seen[facts["step"]]
+        assert facts["words_seen"] >= due or (facts["words_seen"] == words >= 0.95 * due)
         assert facts["step"] == 1 or seen[facts["step"] - 1] < due
         assert AutoTokenizer.from_pretrained(folder).bos_token == "<s>"
     AutoModelForCausalLM.from_pretrained(paths.checkpoints / names[0])
+
+
+def test_a_run_that_has_nearly_reached_the_next_entry_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten epochs over a cleaned text of the strict-small track are a little less than 100 million words."""
+    assert [at_the_end(words) for words in (94_000_000, 95_000_000, 100_000_000)] == [[], [100], []]
+    assert at_the_end(10**9) == []
+    _, paths = tiny_run(tmp_path / "a")
+    words = int(read_rows(paths.losses)[-1]["words_seen"])
+    unit = words // 9 + 1  # nine of these "millions" are a little more than the run sees
+    monkeypatch.setattr("babyllama.training.session.WordCheckpoints", partial(WordCheckpoints, unit=unit))
+    _, paths = tiny_run(tmp_path / "b", training={"word_checkpoints": True})
+    last = paths.words_checkpoint(9)
+    facts = json.loads((last / "checkpoint.json").read_text())
+    assert facts["words_seen"] == words < 9 * unit
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (last, paths.final)]
+    assert weights[0] == weights[1]
 
 
 def test_losses_csv_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
@@ -248,6 +269,7 @@ def test_the_systems_own_refusal_to_write_weights_is_one_error(tmp_path: Path) -
     [
         (600_000, "sees about 600,000 words and the schedule begins at 1,000,000, so it saves none"),
         (1_000_000, "word checkpoints: 1, chck_1M to chck_1M"),
+        (97_600_000, "word checkpoints: 19, chck_1M to chck_100M of about 97,600,000 words seen"),
         (25_000_000, "word checkpoints: 11, chck_1M to chck_20M of about 25,000,000 words seen"),
     ],
 )

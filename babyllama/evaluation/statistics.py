@@ -103,13 +103,19 @@ def paired_difference(only_first: int, only_second: int, total: int) -> tuple[fl
     return (only_second - only_first) / total, max(-1.0, middle - spread), min(1.0, middle + spread)
 
 
-def mean_paired_difference(groups: Sequence[tuple[int, int, int]]) -> tuple[float, float, float]:
-    """The same for the plain mean over groups of (only first, only second, total), which are fixed: only their items are a sample."""
-    counted = [group for group in groups if group[2] > 0]
+def mean_paired_difference(
+    groups: Sequence[tuple[int, int, int]], weights: Sequence[float] | None = None
+) -> tuple[float, float, float]:
+    """The same for the mean over groups of (only first, only second, total), which are fixed: only their items are a sample.
+
+    The mean is the plain one, or one with `weights` that add up to 1. NaN without groups; groups without items do not count.
+    """
+    counted = [(group, 1.0 if weights is None else weights[n]) for n, group in enumerate(groups) if group[2] > 0]
     if not counted:
         return math.nan, math.nan, math.nan
-    mean = math.fsum((second - first) / total for first, second, total in counted) / len(counted)
-    variance = math.fsum(_adjusted_difference(*group)[1] for group in counted) / len(counted) ** 2
+    total = math.fsum(weight for _, weight in counted)
+    mean = math.fsum(weight * (second - first) / n for (first, second, n), weight in counted) / total
+    variance = math.fsum(weight**2 * _adjusted_difference(*group)[1] for group, weight in counted) / total**2
     spread = Z_95 * math.sqrt(variance)
     return mean, max(-1.0, mean - spread), min(1.0, mean + spread)
 

@@ -75,8 +75,8 @@ class GlueResult(Result):
 
     def bars(self) -> Bars:
         """A bar for each task."""
-        scored = {name: one["score"] for name, one in self.numbers["tasks"].items()}
-        return Bars(self.key, "score", scored, ("mean", self.numbers["mean"]), chance=0.5)
+        scored = {name: 100 * one["score"] for name, one in self.numbers["tasks"].items()}
+        return Bars(self.key, "score, %", scored, ("mean", 100 * self.numbers["mean"]), chance=50)
 
     def notes(self) -> list[str]:
         """On what the epoch was chosen, and what is missing."""

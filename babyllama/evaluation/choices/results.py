@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from babyllama.evaluation.choices.differences import Decisions, differences_from_first, kept_decisions
 from babyllama.evaluation.choices.items import Choice, ChoiceSet
 from babyllama.evaluation.choices.scoring import ChoiceScores
 from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
@@ -149,20 +150,72 @@ class ChoiceResult(OfChoices):
         found = self.numbers
         title = f"{self.key}: {percent(found['accuracy'])} %"
         values = {uid.replace("_", " "): 100 * row["accuracy"] for uid, row in found["groups"].items()}
-        return Bars(title, "accuracy, %", values, ("mean", 100 * found["accuracy"]), chance=100 * found["chance"])
+        bounds = {uid.replace("_", " "): (row["low"], row["high"]) for uid, row in found["groups"].items()}
+        bounds["mean"] = (found["accuracy_low"], found["accuracy_high"])
+        intervals = {name: (100 * low, 100 * high) for name, (low, high) in bounds.items()}
+        mean = ("mean", 100 * found["accuracy"])
+        return Bars(title, "accuracy, %", values, mean, chance=100 * found["chance"], intervals=intervals)
+
+    @property
+    def decisions(self) -> Decisions | None:
+        """UID -> which of its items were right; None where that is not kept, or not what the numbers count."""
+        if self.measured is not None:
+            choices, scores = self.measured
+            uids = np.array([item.uid for item in choices.items])
+            return {uid: scores.correct[uids == uid] for uid in self.numbers["groups"]}
+        found = kept_decisions(self.stored) if self.stored is not None else None
+        counted = {uid: row["correct"] for uid, row in self.numbers["groups"].items()}
+        return found if found is not None and {uid: int(rows.sum()) for uid, rows in found.items()} == counted else None
 
     @classmethod
     def compare(cls, models: Sequence[str], results: Sequence[ChoiceResult]) -> list[dict[str, Any]]:
-        """Accuracies side by side."""
-        return [
+        """Accuracies side by side, and of every later model how far it is from the first, item by item."""
+        weights = _weights(results[0].numbers["groups"])
+        apart = differences_from_first([one.decisions for one in results], weights)
+        rows: list[dict[str, Any]] = [
             {
                 "model": model,
                 "accuracy": one.numbers["accuracy"],
                 "interval": [one.numbers["accuracy_low"], one.numbers["accuracy_high"]],
+                "chance": one.numbers["chance"],
                 "groups": {uid: row["accuracy"] for uid, row in one.numbers["groups"].items()},
             }
             for model, one in zip(models, results, strict=True)
         ]
+        for row, difference in zip(rows[1:], apart, strict=True):
+            row["against_first"] = difference
+        return rows
+
+    @classmethod
+    def heat_map(cls, key: str, compared: Any) -> tuple[Bars, ...]:
+        """Accuracy by UID, a column for each model, where there are several UIDs."""
+        if len(compared[0]["groups"]) < 2:
+            return ()
+        return tuple(
+            Bars(
+                f"{key}\n{one['model']}",
+                "accuracy, %",
+                {uid.replace("_", " "): 100 * value for uid, value in one["groups"].items()},
+                ("mean", 100 * one["accuracy"]),
+                chance=100 * one["chance"],
+            )
+            for one in compared
+        )
+
+    @classmethod
+    def differences(cls, key: str, compared: Any) -> tuple[Bars, ...]:
+        """Points of accuracy by UID, one for each later model whose decisions are kept."""
+        found = []
+        for one in compared[1:]:
+            if one["against_first"] is None:
+                continue
+            rows = {uid.replace("_", " "): row for uid, row in one["against_first"]["groups"].items()}
+            mean = one["against_first"]["mean"]
+            intervals = {name: (100 * low, 100 * high) for name, (_, low, high) in {**rows, "mean": mean}.items()}
+            title = f"difference from {compared[0]['model']}\n{one['model']}"
+            values = {name: 100 * row[0] for name, row in rows.items()}
+            found.append(Bars(title, "difference in accuracy, points", values, ("mean", 100 * mean[0]), 0, intervals))
+        return tuple(found)
 
     @classmethod
     def comparison_tables(cls, key: str, compared: Any) -> list[Table]:

@@ -44,9 +44,7 @@ def _tiles(reading: Reading) -> list[Tile]:
             note = f"{label}, {bars.label}"
             if low is not None and high is not None:
                 note = f"95 % interval {low:.1f} to {high:.1f}"
-            tiles.append(
-                Tile(kept.name.replace("_", " "), f"{value:.1f}" + (" %" if bars.chance is not None else ""), note)
-            )
+            tiles.append(Tile(kept.name.replace("_", " "), f"{value:.1f}" + (" %" if "%" in bars.label else ""), note))
     if metrics is not None:
         tiles.append(Tile("training time", duration(metrics.training_time), metrics.device))
     return tiles

@@ -52,17 +52,20 @@ def _part(readings: Sequence[Reading], name: str, found: Mapping[int, Kept]) -> 
     return Section(f"scores-{name}", name.replace("_", " "), blocks)
 
 
-def dot_chart(title: str, readings: Sequence[Reading], bars: Mapping[int, Bars]) -> DotChart:
+def dot_chart(
+    title: str, readings: Sequence[Reading], bars: Mapping[int, Bars], reference_name: str = "chance"
+) -> DotChart:
     """Numbers with intervals, a row for each name, the number that stands for all on top."""
     first = next(iter(bars.values()))
     names = list(dict.fromkeys(name for one in bars.values() for name in one.values))
-    rows = [first.mean[0], *sorted(names, key=lambda name: -first.values.get(name, -math.inf))]
+    names.sort(key=lambda name: -first.values.get(name, -math.inf))
+    rows = list(dict.fromkeys([first.mean[0], *names]))
     dots = [
         Dots(number, readings[number].label, {one.mean[0]: one.mean[1], **one.values}, one.intervals)
         for number, one in bars.items()
     ]
     alt = f"{title}: " + "; ".join(_spoken(one, readings[number].label) for number, one in bars.items()) + "."
-    reference = None if first.chance is None else ("chance" if first.chance else "no difference", first.chance)
+    reference = None if first.chance is None else (reference_name, first.chance)
     return DotChart(title, alt, first.label, rows, dots, reference, frozenset({first.mean[0]}))
 
 
@@ -91,9 +94,10 @@ def _compared(readings: Sequence[Reading], name: str, found: Mapping[int, Kept])
         if len(differences) > 1:
             blocks.append(ablation_chart(name, differences))
         charts: list[Block] = []
-        for number, bars in zip(list(found)[1:], differences, strict=False):
+        numbers = {readings[number].label: number for number in found}
+        for bars in differences:
             from_first, _, model = bars.title.rpartition("\n")
-            charts.append(dot_chart(f"{model}: {from_first}", readings, {number: bars}))
+            charts.append(dot_chart(f"{model}: {from_first}", readings, {numbers[model]: bars}, "no difference"))
         tables = kind.comparison_tables(key, one)
         charts += tables[1:] if columns else tables
         blocks += [Folded("Every difference", charts)] if len(differences) > MOST_DIFFERENCES else charts

@@ -55,6 +55,7 @@ PREDICATES: Registry[Any] = Registry(
     {
         "passive": "babyllama.corpus.mixing.predicates:PASSIVE",
         "reflexive": "babyllama.corpus.mixing.predicates:REFLEXIVE",
+        "existential_there": "babyllama.corpus.mixing.predicates:EXISTENTIAL_THERE",
         "plural_demonstrative": "babyllama.corpus.mixing.predicates:PLURAL_DEMONSTRATIVE",
     },
     error=ConfigError,

@@ -151,6 +151,7 @@ def law_plot(points: Sequence[PointResult], law: PowerLaw) -> Figure:
 def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, label: str) -> Figure:
     """A power law on logarithmic axes."""
     import numpy
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     figure, axes = new_figure(7.0, 4.6)
     line = numpy.geomspace(law.sizes[0] / 1.15, law.sizes[1] * 1.15, 100)
@@ -163,10 +164,11 @@ def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, l
     axes.set_yscale("log")
     axes.set_xlabel("parameters")
     axes.set_ylabel(plain(label))
-    for axis, text in ((axes.xaxis, short_count), (axes.yaxis, lambda value: f"{value:.3g}")):
-        axis.set_major_formatter(lambda value, _, text=text: text(value))
-        axis.set_minor_formatter(lambda value, _, text=text: text(value))
-    axes.tick_params(which="minor", labelsize=7)
+    axes.minorticks_off()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(lambda value, _: short_count(value))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.legend(frameon=False)
     shown: Any = law.warnings()
     if shown:

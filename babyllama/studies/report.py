@@ -101,6 +101,8 @@ class StudyReport:
             "accuracies in per cent; p over seeds and over items by permutation, the larger one corrected (Holm) for all comparisons "
             "of its kind; the interval draws seeds and items anew"
         ]
+        if 1 in {count for one in self.differences for count in one.seeds}:
+            below.append("of a point with one seed the interval knows the items alone: another seed may lie outside it")
         if least >= LEVEL:
             below.append(
                 f"with {' and '.join(map(str, first.seeds))} seeds p over seeds cannot fall below {least:.2g}: more seeds are needed to "

@@ -175,6 +175,7 @@ def test_a_filter_that_leaves_nothing_says_so(world):
     [
         ("passive", ["It was quickly eaten.", "They've been told.", "It's not been done.", "He got hit."], ["He was here.", "She has eaten."]),
         ("reflexive", ["He hurt himself.", "Help yourselves!"], ["The self is a myth.", "He hurt him."]),
+        ("existential_there", ["There was a dog.", "There's no one.", "There may have been two.", "Is there one?"], ["He went there alone.", "They were here."]),
         ("plural_demonstrative", ["Those cats left."], ["The hosed car."]),
     ],
 )  # fmt: skip

@@ -118,5 +118,13 @@ adjectives (`was tired`)."""
 REFLEXIVE = re.compile(r"(?i)\b(?:(?:my|your|him|her|it|one)self|(?:our|your|them)selves)\b")
 """A reflexive pronoun."""
 
+EXISTENTIAL_THERE = re.compile(
+    r"(?i)\bthere(?:['’]s|['’]re|['’]d|['’]ll)?\s+(?:\w+\s+){0,2}?(?:be|been|being)\b"
+    r"|\bthere(?:['’](?:s|re)\b|\s+(?:\w+ly\s+)?(?:is|are|was|were|isn['’]t|aren['’]t|wasn['’]t|weren['’]t)\b)"
+    r"|\b(?:is|are|was|were|isn['’]t|aren['’]t|wasn['’]t|weren['’]t)\s+there\b"
+)
+"""`there` with a form of `be`: there is, there has been, there seems to be, is there; and with them `they were there`, where it
+is a place."""
+
 PLURAL_DEMONSTRATIVE = re.compile(r"(?i)\b(?:these|those)\b")
 """`these` and `those`, as determiners or alone."""

@@ -50,7 +50,7 @@ def test_every_option_has_the_score_of_a_plain_forward_pass(
             expected = [sum(one) / (len(one) if reduction == "mean" else 1) for one in plain]
             np.testing.assert_allclose(values, expected, atol=1e-4)
             assert chosen == int(np.argmax(expected))
-        assert found.longer_than_context == 0
+        assert not found.longer.any()
 
 
 @pytest.mark.parametrize(("family", "backend"), [("Llama", "causal"), ("Bert", "mlm"), ("Llama", "mntp")])
@@ -59,7 +59,8 @@ def test_items_longer_than_the_context_are_counted_and_scored(family: str, backe
     long = "The cat that the dogs chased is sleeping on the mat. " * 4
     items = [Choice("long", (Option.after(long, "The cat ran."), Option.after(long, "The dog ran."))), ITEMS[1]]
     found = score_choices(loaded, items, backend=backend)  # type: ignore[arg-type]
-    assert found.longer_than_context == 1 + (len(loaded.tokenizer(ITEMS[1].options[0].text)["input_ids"]) > 16)
+    second = len(loaded.tokenizer(ITEMS[1].options[0].text)["input_ids"]) > 16
+    assert found.longer.tolist() == [True, second]
     assert np.isfinite(np.concatenate(found.values)).all()
     if backend != "causal":  # the end of the text, behind the mark in front
         ids = loaded.tokenizer(items[0].options[0].text)["input_ids"]
@@ -90,21 +91,29 @@ def test_a_completion_that_no_context_holds_ends_in_one_line(tmp_path: Path) -> 
 def test_ties_go_to_the_first_in_2025_and_are_drawn_in_2026() -> None:
     items = [Choice("a", (Option("x"), Option("y")), label) for label in (0, 1)] * 40
     equal = [np.array([-1.0, -1.0])] * len(items)
-    first = _decide(items, equal, "first", 42, 0, "causal")
+    first = _decide(items, equal, "first", 42, np.zeros(len(items), dtype=bool), "causal")
     assert first.ties.all()
     assert (first.chosen == 0).all()
     assert first.correct.mean() == 0.5
-    drawn = _decide(items, equal, "random", 42, 0, "causal")
+    drawn = _decide(items, equal, "random", 42, np.zeros(len(items), dtype=bool), "causal")
     assert 10 < drawn.chosen.sum() < 70
     assert (drawn.credit == 0.5).all()
-    assert (drawn.chosen == _decide(items, equal, "random", 42, 0, "causal").chosen).all(), "the seed decides"
+    assert (
+        drawn.chosen == _decide(items, equal, "random", 42, np.zeros(len(items), dtype=bool), "causal").chosen
+    ).all(), "the seed decides"
 
 
 def test_a_score_that_is_no_number_is_wrong_in_2025_and_lowest_in_2026() -> None:
     items = [Choice("a", (Option("x"), Option("y"))), Choice("a", (Option("x"), Option("y")))]
     values = [np.array([np.nan, -1.0]), np.array([-1.0, np.nan])]
-    assert _decide(items, values, "first", 42, 0, "causal").correct.tolist() == [False, False]
-    assert _decide(items, values, "random", 42, 0, "causal").correct.tolist() == [False, True]
+    assert _decide(items, values, "first", 42, np.zeros(len(items), dtype=bool), "causal").correct.tolist() == [
+        False,
+        False,
+    ]
+    assert _decide(items, values, "random", 42, np.zeros(len(items), dtype=bool), "causal").correct.tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_a_tokenizer_without_offsets_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any, Self
 
 from babyllama.evaluation.choices.items import ChoiceSet
-from babyllama.evaluation.choices.results import OfChoices, first_probability
+from babyllama.evaluation.choices.results import OfChoices, first_probability, longer_items
 from babyllama.evaluation.choices.scoring import ChoiceScores
 from babyllama.evaluation.results import Bars, Measure, Score, Table
 from babyllama.evaluation.statistics import spearman, spearman_interval
@@ -35,7 +35,7 @@ class AgreementResult(OfChoices):
             "n": len(choices.items),
             "ties": int(scores.ties.sum()),
             "nan": int(scores.nan.sum()),
-            "items_longer_than_context": scores.longer_than_context,
+            **longer_items(choices, scores),
         }
         return cls(numbers, measured=(choices, scores))
 

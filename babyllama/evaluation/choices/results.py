@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any, ClassVar, Self
@@ -16,7 +17,7 @@ from babyllama.evaluation.choices.items import Choice, ChoiceSet
 from babyllama.evaluation.choices.scoring import ChoiceScores
 from babyllama.evaluation.results import Bars, Measure, Result, Score, Table
 from babyllama.evaluation.statistics import mean_of_proportions, wilson
-from babyllama.text import markdown, percent
+from babyllama.text import listed, markdown, percent
 
 _COLUMNS = ("accuracy %", "95 % interval", "items", "ties")
 
@@ -68,7 +69,8 @@ class OfChoices(Result):
         if long:
             how = "in overlapping windows" if found["backend"] == "causal" else "from their end, as much as fits"
             notes.append(
-                f"{self.key}: {long:,} of {found['n']:,} items are longer than the model's context and were read {how}"
+                f"{self.key}: {long:,} of {found['n']:,} items are longer than the model's context and were read {how} "
+                f"({listed([f'{uid}: {count:,}' for uid, count in found['longer_by_uid'].items()])})"
             )
         return notes + list(found.get("remarks", ()))
 
@@ -102,7 +104,7 @@ class ChoiceResult(OfChoices):
             "n": len(choices.items),
             "ties": int(scores.ties.sum()),
             "nan": int(scores.nan.sum()),
-            "items_longer_than_context": scores.longer_than_context,
+            **longer_items(choices, scores),
             "groups": groups,
         }
         return cls(numbers, measured=(choices, scores))
@@ -234,6 +236,12 @@ def first_probability(values: np.ndarray) -> float:
     return float(np.exp(known[0]) / np.exp(known).sum())
 
 
+def longer_items(choices: ChoiceSet, scores: ChoiceScores) -> dict[str, Any]:
+    """How many items are longer than the model's context, in all and by UID."""
+    by_uid = Counter(item.uid for item, long in zip(choices.items, scores.longer, strict=True) if long)
+    return {"items_longer_than_context": by_uid.total(), "longer_by_uid": dict(by_uid)}
+
+
 def official_predictions(choices: ChoiceSet, scores: ChoiceScores, *, probability: bool = False) -> dict[str, Any]:
     """The pipelines' predictions.json: UID -> {"predictions": [{"id": "<UID>_<n>", "pred": text}]}, with "prob" for WUG."""
     table: dict[str, Any] = {}
@@ -254,6 +262,7 @@ def _prediction_rows(choices: ChoiceSet, scores: ChoiceScores) -> Iterable[str]:
             "chosen": int(scores.chosen[number]),
             "label": item.label,
             "tie": bool(scores.ties[number]),
+            "longer_than_context": bool(scores.longer[number]),
             "options": [one.text for one in item.options],
         }
         if item.human is not None:

@@ -37,8 +37,8 @@ class ChoiceScores:
     """What each item is worth on average when ties are drawn (float [N])."""
     nan: np.ndarray
     """Items with a score that is no number (bool [N])."""
-    longer_than_context: int
-    """Items with an option longer than the model's context."""
+    longer: np.ndarray
+    """Items with an option longer than the model's context (bool [N])."""
     backend: str
 
 
@@ -68,12 +68,12 @@ def score_choices(
     totals = np.array([array.sum(dtype=np.float64) for array in arrays])
     if reduction == "mean":
         totals /= np.array([len(array) or np.nan for array in arrays])
-    longer = sum(any(long[number] for number in numbers) for numbers in places)
+    longer = np.array([any(long[number] for number in numbers) for numbers in places])
     return _decide(items, [totals[numbers] for numbers in places], ties, seed, longer, way)
 
 
 def _decide(
-    items: Sequence[Choice], values: list[np.ndarray], ties: str, seed: int, longer: int, backend: str
+    items: Sequence[Choice], values: list[np.ndarray], ties: str, seed: int, longer: np.ndarray, backend: str
 ) -> ChoiceScores:
     count = len(items)
     chosen = np.zeros(count, dtype=np.int64)

@@ -39,6 +39,7 @@ COMMANDS = {
     "average": "average the weights of checkpoints into one model",
     "benchmark": "completion, consistency, repetition and speed of models",
     "surprisal": "surprisal of every word of a text",
+    "reading": "what surprisal explains of reading times in a table",
     "generate": "continue a prompt",
     "inspect": "look into a model while it reads a text: surprisal, attention, layers",
     "report": "one page on one or several runs, or their plots again",

@@ -13,7 +13,7 @@ from evaluation_world import load, make_tokenizer, save_model
 from suite_world import write_reading
 
 from babyllama.errors import DataError, EvaluationError
-from babyllama.evaluation.regression import gain
+from babyllama.evaluation.regression import Formula, explained
 from babyllama.evaluation.tasks import build_tasks
 from babyllama.evaluation.tasks.reading import reading_scores
 
@@ -179,10 +179,8 @@ def test_scores_are_those_of_statsmodels(shared_data: Path) -> None:
 
 def test_too_few_rows_for_a_regression_end_in_one_line() -> None:
     table = {name: np.arange(5.0) for name in ("y", "a", "b", "x")}
-    with pytest.raises(
-        EvaluationError, match="5 rows with a number in each of y, a, b, x: too few for a regression with 5"
-    ):
-        gain(table, "y", ("a", "b"), "x")
+    with pytest.raises(EvaluationError, match="5 rows have a number in each of y, a, b, x: too few for 5 coefficients"):
+        explained(Formula.with_products("y", ("a", "b"), "x"), table, "x")
 
 
 def test_a_table_that_is_no_reading_data_is_named(tmp_path: Path) -> None:

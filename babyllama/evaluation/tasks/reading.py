@@ -216,17 +216,18 @@ class ReadingTask(BabyLMTask):
 
 def reading_scores(table: dict[str, Any]) -> dict[str, Any]:
     """Scores from a table of reading times, word properties, `pred` and `prev_pred` (surprisal of the word and of the last)."""
-    from babyllama.evaluation.regression import gain
+    from babyllama.evaluation.regression import Formula, explained
 
-    eye = {name: gain(table, name, BASE, "pred")[0] for name in EYE_TRACKING}
-    self_paced, words = gain(table, SELF_PACED, (*BASE, "prev_length", "prev_pred"), "pred")
+    eye = {name: explained(Formula.with_products(name, BASE, "pred"), table, "pred").gain for name in EYE_TRACKING}
+    known = (*BASE, "prev_length", "prev_pred")
+    self_paced = explained(Formula.with_products(SELF_PACED, known, "pred"), table, "pred")
     eye_tracking = fmean(eye.values())
     return {
         "eye_tracking": eye_tracking,
-        "self_paced": self_paced,
-        "mean": (eye_tracking + self_paced) / 2,
+        "self_paced": self_paced.gain,
+        "mean": (eye_tracking + self_paced.gain) / 2,
         "measures": eye,
-        "words_self_paced": words,
+        "words_self_paced": self_paced.rows,
     }
 
 

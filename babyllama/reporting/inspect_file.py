@@ -60,7 +60,7 @@ def surprisal_tiles(found: Inspection) -> Tiles:
     most = int(np.nanargmax(found.surprisal))
     return Tiles(
         [
-            Tile("tokens", f"{len(bits)}", "the first is the mark" if found.marked else "the first is given"),
+            Tile("tokens", f"{len(bits)}", "after the beginning mark" if found.marked else "after the first"),
             Tile("bits per token", f"{np.mean(bits):.2f}", f"perplexity {2 ** np.mean(bits):,.1f}"),
             Tile("bits in all", f"{np.sum(bits):.1f}"),
             Tile("most surprising", found.tokens[most].strip() or repr(found.tokens[most]), f"{bits.max():.1f} bits"),

@@ -32,6 +32,12 @@ test: $(READY)
 wheel-test: $(READY)
 	@$(BIN)/python run_tests.py --no-lint tests/installed.py
 
+# The documentation as a searchable site in build/site; a link or anchor that leads nowhere is an error. Nothing is fetched.
+docs: $(READY)
+	@test -f .venv/.docs || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,test,docs]"
+	@touch .venv/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 # Scores beside those of lm-evaluation-harness and minicons themselves, which the extra `parity` brings, and ids beside those
 # of transformers 4.51.
 parity: $(READY) transformers-4.51

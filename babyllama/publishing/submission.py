@@ -251,5 +251,7 @@ def _checked(made: Submission, revision: str, what: str, found: Found) -> float 
 
 def _is_whole(made: Submission, revision: str, what: str, found: Found) -> bool:
     if not found.whole:
-        made.lack(revision, what, f"{found.count:,} of {found.published:,} predictions: the board takes no part")
+        other = f"{found.count:,} predictions, but not of the groups that were published"
+        part = f"{found.count:,} of {found.size:,} predictions: the board takes no part"
+        made.lack(revision, what, other if found.count == found.size else part)
     return found.whole

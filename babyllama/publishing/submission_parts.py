@@ -26,8 +26,8 @@ class Found:
     predictions: Predictions
     gold: Gold | None
     """The data they are of; None where the data are not there."""
-    published: int
-    """Predictions in the whole published set."""
+    published: dict[str, int]
+    """Predictions in the whole published set, by UID."""
     evaluator: dict[str, str]
     """Versions that made them."""
 
@@ -38,8 +38,18 @@ class Found:
 
     @property
     def whole(self) -> bool:
-        """As many as were published? The board takes no part of them."""
-        return self.count == self.published
+        """As many as were published, of every UID? The board takes no part of them."""
+        counts = {uid: len(rows["predictions"]) for uid, rows in self.predictions.items()}
+        return counts == self.published or (not set(counts) & set(self.published) and self._of_items(counts))
+
+    def _of_items(self, counts: dict[str, int]) -> bool:
+        """Global PIQA, where every item is a UID of its own."""
+        return len(self.published) == 1 and "global_piqa" in next(iter(self.published)) and len(counts) == self.size
+
+    @property
+    def size(self) -> int:
+        """Predictions in the whole published set."""
+        return sum(self.published.values())
 
 
 class Missing(Exception):
@@ -65,7 +75,7 @@ class RunResults:
         found = as_the_board_has_it(part, read_json(file), gold)
         published = self._published(task)
         own = {uid: count for uid, count in published.items() if part.column != "global_piqa" or uid == part.key}
-        return Found(found, gold, sum(own.values()), kept.versions)
+        return Found(found, gold, own, kept.versions)
 
     def glue(self, place: ModelPlace, column: Column) -> dict[str, Found]:
         """The predictions of each task of GLUE, of the official seed. Missing."""
@@ -82,7 +92,7 @@ class RunResults:
         found = {}
         for name, predictions in rows.items():
             gold = None if data is None else _labels(name, data.content[name][1])
-            found[name] = Found({name: {"predictions": predictions}}, gold, GLUE[name].rows, kept.versions)
+            found[name] = Found({name: {"predictions": predictions}}, gold, {name: GLUE[name].rows}, kept.versions)
         return found
 
     def kept(self, place: ModelPlace, column: Column, fast: bool) -> tuple[StoredResult, Task, TaskData | None]:

@@ -216,13 +216,24 @@ def test_what_is_missing_is_listed_with_what_it_costs(scored: Path, capsys: pyte
     assert read(scored / "less", f"{MINE}/all_full_preds_and_fast_scores_causal.json")["comps"] is None
 
 
-def test_a_part_of_the_published_data_counts_nothing_on_the_board(
-    scored: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("published_counts", "why"),
+    [
+        ({"made-up-places": 16, "made-up-people": 8}, "16 of 24 predictions: the board takes no part"),
+        ({"places": 8, "people": 8}, "16 predictions, but not of the groups that were published"),
+    ],
+)
+def test_what_is_not_the_published_data_counts_nothing_on_the_board(
+    scored: Path,
+    published_counts: dict[str, int],
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(ewok, "EWOK", {"made-up-places": 16, "made-up-people": 8})
+    monkeypatch.setattr(ewok, "EWOK", published_counts)
     assert submit("--dry-run", "--output", "out") == 0
     said = capsys.readouterr()
-    assert "missing: ewok, main: 16 of 24 predictions: the board takes no part" in said.err
+    assert f"missing: ewok, main: {why}" in said.err
     record = read_sealed(scored / "out" / "submission.json")
     assert record["scores"]["ewok"] is None
     assert read(scored / "out", "results/tiny/all_full_preds_and_fast_scores_causal.json")["ewok"] is None

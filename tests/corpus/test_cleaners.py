@@ -117,6 +117,30 @@ GOLDEN = {
         ),
         ("Easy, mate. ~ Bert! ~ Yeah.", "Easy, mate.\nBert!\nYeah."),
         ("- 5 euros.", "- 5 euros."),
+        ("Who? .\nStop! .\nFine. .\nWell. . . no.", "Who?\nStop!\nFine.\nWell... no."),
+        ("The ship,... ..which sank.. ..here... ...", "The ship... which sank.. here..."),
+        ("I thought-- - So did I. Or-- -What?", "I thought--\nSo did I. Or--\nWhat?"),
+        ("Last week on Harbour: –Who paid? –Me.", "Last week on Harbour:\nWho paid?\nMe."),
+        ("(GLASS BREAKS] Duck!\nNURSE [ON RADIO]: Come in.", "Duck!\nCome in."),
+        ("She said (softly): no.", "She said: no."),
+        (
+            "Run! ♪ The Harbour 3x07 ♪ A Cold Tide Original Air Date on May 4, 2011 == sync, corrected by him == Yes?",
+            "Run! Yes?",
+        ),
+        (
+            "Please do NOT hardsub/stream our subtitles on any streaming site Brought to you by LemonSubs Main Translator: "
+            "kiwi77 Timer: plum Coordinators: fig, old pear Wake up!",
+            "Wake up!",
+        ),
+        ("Brought to you by the Mayor of Salem.", "Brought to you by the Mayor of Salem."),
+        ("Timing: kiwi77 for plumsite One, two.", "One, two."),
+        ("Ripped by kiwi in 2002 I deliver.", "I deliver."),
+        ("Sub made possible by Kiwi_7 Look!\nEdited with XYSubEditor .:*~*:._.:*~*:.", "Look!"),
+        (
+            "WE LEAVE THE HOUSE TONIGHT.\nHELLO?\nOK.\nFBI!\nTHEY FOLLOWED US HERE.",
+            "We leave the house tonight.\nHello?\nOK.\nFBI!\nThey followed us here.",
+        ),
+        ("They left the house.\nHELLO?\nNobody heard.", "They left the house.\nHELLO?\nNobody heard."),
         ("OK.", "OK."),
     ],
     "childes": [
@@ -143,7 +167,7 @@ GOLDEN = {
         ("*CHI: sing it. %int: high pitched [CHI dances]", "sing it."),
         ("*MOT: why? %add: not CHI", "why?"),
         ("*MOT: well, xxx.\n*MOT: yes, [laughs]?", "well.\nyes?"),
-        ("*MOT: take,... ", "take,..."),
+        ("*MOT: take,... ", "take..."),
         ("*CHI: xxx, Mummy.\n*MOT: [laughs], oh xxx, thank you.", "Mummy.\noh, thank you."),
         ("*MOT: xxx, [sighs], [coughs], .5 of it.", ".5 of it."),
         ('*CHI: " clean wall. "', '"clean wall."'),
@@ -152,6 +176,10 @@ GOLDEN = {
         ("*CHI: <the [/] the> [?] doggie [: dog] . 12875_14000", "the the doggie."),
         ("*CHI: &-um (..) he goed to bed (.) yyy xxx www .", "he goed to bed."),
         ("*CHI: 0 [=! laughs] .\n*MOT: oh.", "oh."),
+        ("*CHI: where did Kwww [friend] go?\n*MOT: to Bxxx's.", "where did K go?\nto B's."),
+        ("*MOT: round the old oak [singing]...", "round the old oak..."),
+        ("*CHI: give it -um my brother.\n*MOT: -hm.", "give it um my brother.\nhm."),
+        ("childes/A NAME/XY/z12.cha = = =\n*MOT: so. = = = childes/A NAME/XY/z13.cha", "so."),
         ("*CHI: gumma@c bingbing@o a_lot ↑no .", "gumma bingbing a lot no."),
         ("stop for now. = = = childes/CHILDES_NA/Soderstrom/The/000817.cha = = =\n*MOT: oh", "stop for now.\noh"),
     ],
@@ -225,6 +253,13 @@ def test_golden_lines(domain, before, after):
 
 
 @pytest.mark.unit
+def test_a_name_in_small_letters_is_a_label_where_it_introduces_three_lines():
+    text = "Ada: I know.\n- Ada: Go.\nMan #2: Stay!\nAda (whispering): No.\nRemember: never.\nDay: 3\nDay: 4\nDay: 5"
+    assert clean(text, "subtitles") == "I know.\nGo.\nMan #2: Stay!\nNo.\nRemember: never.\nDay: 3\nDay: 4\nDay: 5"
+    assert clean("Ada: WE HAVE TO LEAVE.\n" * 3, "subtitles") == "\n".join(["We have to leave."] * 3)
+
+
+@pytest.mark.unit
 def test_every_babylm_stem_has_golden_lines_or_shares_a_cleaner_with_one():
     stems_2023 = (
         "aochildes bnc_spoken cbt children_stories gutenberg open_subtitles qed simple_wikipedia switchboard wikipedia"
@@ -243,6 +278,7 @@ def test_every_babylm_stem_has_golden_lines_or_shares_a_cleaner_with_one():
         ("childes", "*CHI: haha. [giggles]\n*MOT: no."),
         ("switchboard", "A: No?\nB: Yes."),
         ("open_subtitles", "- CLAIRE: (SIGHS) No.\n- Yes."),
+        ("open_subtitles", "Ada: No.\nAda: Yes.\nAda: Well?"),
     ],
 )
 def test_speakers_and_directions_are_kept_on_request(domain, text):

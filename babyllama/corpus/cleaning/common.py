@@ -54,8 +54,8 @@ WORDLESS_LINES = Rule(
 )
 STRAY_COMMAS = Rule(
     "stray punctuation",
-    "what a word that went leaves behind: `,.` becomes `.`, `,,` one comma, a line does not begin with a comma",
-    r",{2,}|,(?=[.?!](?!\.))",
+    "what a word that went leaves behind: `,.` becomes `.`, `,...` an ellipsis, `,,` one comma, a line does not begin with a comma",
+    r",{2,}|,(?=[.?!])",
     lambda match: "," if len(match[0]) > 1 else "",
     needs=(",,", ",.", ",?", ",!"),
 )
@@ -65,6 +65,19 @@ STRAY_STARTS = Rule(
     r"\n(?:(?:[,;:!?]|\.(?![.\d])) ?)++(?=\S)",
     "\n",
     needs=("\n,", "\n;", "\n:", "\n!", "\n?", "\n."),
+)
+STRAY_STOPS = Rule(
+    STRAY_COMMAS.name,
+    "a full stop behind `?`, `!` or another one goes: `Who? .` becomes `Who?`",
+    r" \.(?:(?<=[?!] \.)(?![.\w])|(?<=\w\. \.)(?!\S)(?! ?\.))",
+    needs=(" .",),
+)
+PAUSES = Rule(
+    "pauses written twice",
+    "an ellipsis at the end of a subtitle and at the start of the next is one: `so... ..we` becomes `so... we`",
+    r"\.(?<!\.\.)(\.{1,2}+) (?:\.{2,3}(?!\.) ?)++",
+    lambda match: f".{match[1]} ",
+    needs=(". .",),
 )
 EMPTY_LINES = Rule(
     "empty lines", "several empty lines become one", "\n\n\n+", "\n\n", needs=("\n\n\n",), across_lines=True

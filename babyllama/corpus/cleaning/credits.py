@@ -7,7 +7,7 @@ import re
 from babyllama.corpus.cleaning.rules import Rule
 
 _WORK = (
-    "[Ss]ubtitl(?:es?|ed|ing)|SUBTITLES|[Ss]ubs|[Cc]aption(?:s|ed|ing)?|[Ss]ync(?:ed|hro(?:nized)?)?|[Rr]e?-?[Ss]ync(?:ed)?"
+    "[Ss]ubtitl(?:es?|ed|ing)|SUBTITLES|[Ss]ubs|[Ss]ub(?= made)|[Cc]aption(?:s|ed|ing)?|[Ss]ync(?:ed|hro(?:nized)?)?|[Rr]e?-?[Ss]ync(?:ed)?"
     "|[Cc]orrect(?:ed|ions?)|QC|[Tt]im(?:ed|ing)|[Rr]ipped|[Ee]ncoded|[Tt]ranslat(?:ed|ion)|[Tt]ranscript"
 )
 _WHOSE = "(?:(?:English|DVD|Visiontext|ITFC|[Cc]losed|Sing-A-Long|Main)[ -])*"
@@ -26,7 +26,15 @@ _SURNAME = re.compile(
 )
 _CAPITALS = re.compile("[A-Z]{4,}")
 _HANDLE = re.compile(r"@\w*|at|wgbh|[\w.-]+\.[Oo]rg|[a-z]+\d+|ENGLISH|SDH")
+_ROLES = (
+    "(?:Main |Spot )?Translat(?:or|ion)(?: and fine timing)?|Timer|Timing|Coordinators?|Editors?(?:/ ?Coordinators)?|Raw provider(?: and retiming)?"
+    "|Special thanks to"
+)
 _SITE = re.compile(r"\A- for addic7ed\. ?com(?: -)?")
+_WHEN = re.compile(
+    r"\A(?:in |(?:January|February|March|April|May|June|July|August|September|October|November|December),? )?(?:19|20)\d\d\b,? ?"
+)
+_WHERE = re.compile(r"\Afor [a-z]\w{4,} (?=[A-Z])")
 _ARTICLES = {"the", "a", "an", "my", "your", "his", "her", "our", "their", "some", "someone", "two", "all"}
 
 
@@ -53,7 +61,8 @@ def _length_of_name(words: list[str]) -> int:
 def _without_credit(match: re.Match[str]) -> str:
     words = match[1].split()
     length = _length_of_name(words)
-    return " " + _SITE.sub("", " ".join(words[length:])) if length else match[0]
+    rest = " ".join(words[length:])
+    return " " + _WHEN.sub("", _WHERE.sub("", _SITE.sub("", rest))) if length else match[0]
 
 
 _CREDITS = "`== sync, corrected by name == @name`, `Subtitles by name` and the like go, the text around them stays"
@@ -74,6 +83,26 @@ CREDITS = (
         needs=(" by", " By", ": ", " :"),
     ),
     Rule("subtitle credits", _CREDITS, r"(?<!\w)synccorrectionby\w++", " ", needs=("synccorrection",)),
+    Rule(
+        "subtitle credits",
+        _CREDITS,
+        r"(?:♪ )?(?<!\S)(?:[A-Z][\w'&-]*+ (?:(?:of|and|the|in|to|on|for) )?){1,6}\d{1,2}x\d\d(?: ♪)?(?: [^ \n]++){1,12}?"
+        r" Original Air Date on [A-Z][a-z]++ \d{1,2}, \d{4}",
+        " ",
+        needs=("Air Date",),
+    ),
+    Rule(
+        "subtitle credits",
+        _CREDITS,
+        r"Please do NOT (?:hard-?sub|stream)[^.\n]{0,80}?(?:streaming sites?|subtitles)(?! on)\b\.?"
+        r"|Brought to you by (?:[\w-]++ ){0,7}?(?:[A-Za-z]*[Ss]ubs|[Ss]ubbing (?:Squad|Team))\b"
+        rf"|(?:(?:{_ROLES})(?:/ ?[A-Z]\w++)?: ?[a-z]\w++(?:, [a-z]\w++(?: [a-z]\w++)?)*+ ?)++"
+        r"|Edited with \w*[Ss]ub\w*+|(?<!\w)transcript:\w++ sync:\w++",
+        " ",
+        needs=("do NOT", "to you by", "Trans", "Tim", "Coord", "Spec", "Raw p", "Edited with", "transcript:"),
+    ),
+    Rule("subtitle credits", _CREDITS, r"\.:\*~[*~:._]*+|(?:English )?⬄[^⬄\n]{0,40}⬄", " ", needs=("*~", "⬄")),
+    Rule("subtitle credits", _CREDITS, r"(?<![\w.])[a-z]++\.subtitles?\.[a-z.]++", " ", needs=(".subt",)),
     Rule(
         "subtitle credits",
         _CREDITS,

@@ -14,9 +14,32 @@ _FIRST_LETTER = re.compile(r"\A\W*[^\W\d_]")
 _SENTENCE_START = re.compile(r"[.!?…][\s\"'“”’)\]]+[^\W\d_]")
 _PRONOUN_I = re.compile(r"i(?<!\wi)(?![\w.])")
 _PUNCTUATION = ".,;:!?…-–—\"'“”‘’()[]*#♪"
-_CAPITALISED = re.compile(r" (?=[^\W\d_a-z])(\S++)")
+_CAPITALISED = re.compile(r" ([A-Z]\S*+|(?=[^\x00-\x7f])(?=[^\W\d_])\S++)")
+_LONGER = 12
+"""Characters beyond which a line is a sentence rather than a word."""
+_NEAR = 200
+"""Characters on each side of a line in which two neighbours are looked for."""
 _MOST_NAMES = 5
 """Words with a capital that may follow one another inside a sentence."""
+_EXCLAIMED = {
+    "BYE",
+    "DAD",
+    "HEY",
+    "HOW",
+    "MAN",
+    "MOM",
+    "MUM",
+    "NOW",
+    "RUN",
+    "SEE",
+    "SIR",
+    "WHO",
+    "WHY",
+    "YEP",
+    "YES",
+    "YOU",
+}
+"""Words of three letters that are no abbreviation where a line holds no other."""
 _SHORT = 4
 """Letters up to which a word all in capitals, behind one in lower case, is an abbreviation and not shouted."""
 
@@ -74,12 +97,23 @@ class _Document:
 _document = lru_cache(maxsize=2)(_Document)  # one document is asked for again and again
 
 
+def _among_shouts(match: re.Match[str]) -> bool:
+    """Whether the lines before and behind are in capitals, so that a line of one word is too because of that."""
+    text = match.string
+    before = text[max(0, match.start() - _NEAR) : match.start()].rsplit("\n", 2)[1:]
+    behind = text[match.end() : match.end() + _NEAR].split("\n", 3)[1:3]
+    near = [line for line in before + behind if len(line) > _LONGER]
+    return 2 * sum(map(str.isupper, near)) > len(near)
+
+
 def _recased(match: re.Match[str]) -> str:
     line = match[0]
     if not line.isupper():
         return line
     words = [word for word in _WORD.findall(line) if len(word) > 1]
-    if len(words) < 2 or sum(map(len, words)) < 6:
+    if not words or (len(words) == 1 and len(words[0]) < 4 and words[0] not in _EXCLAIMED):
+        return line
+    if (len(words) < 2 or sum(map(len, words)) < 6) and not _among_shouts(match):
         return line
     document = _document(match.string)
     line = _WORD_WITH_APOSTROPHES.sub(lambda word: _named(word[0], document), line.lower())
@@ -101,9 +135,9 @@ def _upper(match: re.Match[str]) -> str:
 
 SHOUTING = Rule(
     "shouting",
-    "a line in capitals (two words or more) gets sentence case; a name keeps its capital where the same document writes it "
-    "with one elsewhere",
-    r"\n[^a-z\n]{7,}+(?=\n)",  # two words and six letters at least
+    "a line in capitals (two words or more, one where its neighbours are in capitals) gets sentence case; a name keeps "
+    "its capital where the same document writes it with one elsewhere",
+    r"\n[^a-z\n]{3,}+(?=\n)",
     _recased,
     across_lines=True,
 )

@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 
 from babyllama.corpus.cleaning.cleaner import Cleaner
-from babyllama.corpus.cleaning.common import EMPTY_LINES, INVISIBLE, LINKS, SPACING, STRAY_COMMAS, WORDLESS_LINES
+from babyllama.corpus.cleaning.common import (
+    EMPTY_LINES,
+    INVISIBLE,
+    LINKS,
+    PAUSES,
+    SPACING,
+    STRAY_COMMAS,
+    STRAY_STOPS,
+    WORDLESS_LINES,
+)
 from babyllama.corpus.cleaning.credits import CREDITS
+from babyllama.corpus.cleaning.names import SPEAKER_NAMES
 from babyllama.corpus.cleaning.rules import Rule
 from babyllama.corpus.cleaning.shouting import SHOUTING
 
@@ -60,7 +70,7 @@ TURNS = Rule(
 INNER_TURNS = Rule(
     "turns inside lines",
     "a turn that starts with a dash inside a line gets its own line",
-    r" (?<=[.!?\"] )(?:[-~] |[–—] ?)(?=\S)",
+    r" (?:(?<=[.?!\"] )(?:[-~] |[–—] ?)|(?<=-- )- ?(?=[A-Z])|(?<=: )[–—](?=[A-Z]))(?=\S)",
     "\n",
     needs=(" -", " ~", " –", " —"),
     speech=True,
@@ -82,13 +92,16 @@ def _unless_spoken(match: re.Match[str]) -> str:
     """A stage direction goes; somebody's words in brackets stay."""
     inside = match[0].rstrip(":")[1:-1].strip()
     spoken = _SHOUTED if inside.isupper() else _SPOKEN
-    return match[0] if spoken.search(inside) and not _SOUND.search(inside) else " "
+    if spoken.search(inside) and not _SOUND.search(inside):
+        return match[0]
+    labelled = match[0].endswith(":") and re.match(r"\w ", match.string[max(0, match.start() - 2) : match.start()])
+    return ":" if labelled else " "
 
 
 SOUNDS = Rule(
     "stage directions",
     "`[SIGHS]`, `(laughing)`, `{BOTH ROARING}` go; what is spoken, such as `(I think)`, stays",
-    r"\[[^\[\]\n]{0,100}\]:?|\([^()\n]{0,100}\):?|\{[^{}\n]{0,100}\}:?",
+    r"\[[^\[\]\n]{0,100}\]:?|\([^()\n]{0,100}\):?|\{[^{}\n]{0,100}\}:?|\([A-Z][^a-z()\[\]\n]{1,60}\]",
     _unless_spoken,
     needs=("[", "(", "{"),
     speech=True,
@@ -107,6 +120,7 @@ SUBTITLES = Cleaner(
     (
         INVISIBLE,
         COUNTERS,
+        SPEAKER_NAMES,
         TURNS,
         BROKEN_CHARACTERS,
         TIMINGS,
@@ -118,8 +132,10 @@ SUBTITLES = Cleaner(
         MUSIC,
         SUBTITLE_LABELS,
         WORDLESS_LINES,
+        STRAY_STOPS,
         *SPACING,
         STRAY_COMMAS,
+        PAUSES,
         EMPTY_LINES,
         SHOUTING,
     ),

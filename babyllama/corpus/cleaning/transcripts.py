@@ -35,9 +35,9 @@ INNER_LABELS = Rule(
 CHAT_FILES = Rule(
     "file marks",
     "CHAT's header lines (`@Begin`, `@ID: ...`) and `= = = childes/.../020030a.cha = = =` go",
-    r"\s?= = = [^\s=]++ = = =\s?",
+    r"\s?(?:= = = [^\s=]++ = = =|(?:= = = )?+childes/[^=\n]{1,200}?\.cha(?: = = =)?+)\s?",
     "\n",
-    needs=("= = = ",),
+    needs=("= = = ", "childes/"),
     across_lines=True,
 )
 CHAT_HEADERS = Rule(
@@ -92,12 +92,25 @@ TRANSCRIBER = Rule(
     needs=("*",),
     speech=True,
 )
+NAMES = Rule(
+    "withheld names",
+    "`Dwww` and `Dxxx`, names of which only the initial is told, become `D`",
+    r"(?:www|xxx)(?<=[A-Z]...)(?<![\w&]....)(?!\w)",
+    needs=("www", "xxx"),
+    speech=True,
+)
 WORD_MARKS = Rule(
     "marks in words",
-    "`jack+in+the+box` and `ni'_night` become words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`",
-    r"[+_](?<=[\w'][+_])(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])",
+    "`jack+in+the+box` and `ni'_night` become words, `don('t)` becomes `don't`, `hel:lo` becomes `hello`, `-um` becomes `um`",
+    r"[+_](?<=[\w'][+_])(?=\w)|\((?<=\w\()([\w']{1,20})\)|\(([\w']{1,20})\)(?=\w)|:(?<=[a-z]:)(?=[a-z])|-(?<!\S-)(?=[a-z])",
     lambda match: " " if match[0] in "+_" else match[1] or match[2] or "",
-    needs=("+", "_", "(", ":"),
+    needs=("+", "_", "(", ":", " -", "\n-"),
+)
+ELLIPSES = Rule(
+    "spaces before ellipses",
+    "`to the ...`, as an annotation leaves it, becomes `to the...`",
+    r" (?=\.\.\.(?!\.))",
+    needs=(" ...",),
 )
 CHAT_ENDS = Rule(
     "utterance marks",
@@ -146,9 +159,11 @@ CHILDES = Cleaner(
         INNER_LABELS,
         TIERS,
         UNINTELLIGIBLE,
+        NAMES,
         WORD_MARKS,
         WORDLESS_LINES,
         *SPACING,
+        ELLIPSES,
         SPACE_BEFORE_NT,
         QUOTES,
         STRAY_COMMAS,

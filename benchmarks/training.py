@@ -60,7 +60,7 @@ class TimedBlocks:
     def __len__(self) -> int:
         return self.count
 
-    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+    def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         self.times.append(time.perf_counter())
         ids = self.ids[index % self.count]
         place = np.arange(self.length)
@@ -76,6 +76,9 @@ class TimedBlocks:
 
     def epoch_order(self, epoch: int, seed: int) -> np.ndarray:
         return np.arange(self.count)
+
+    def epoch_documents(self, epoch: int, seed: int) -> int:
+        return 0
 
     def epoch_offset(self, epoch: int, seed: int) -> int:
         return 0

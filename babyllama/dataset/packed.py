@@ -10,6 +10,7 @@ import numpy as np
 
 from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.dataset import layout
+from babyllama.dataset.document_order import DocumentOrder
 from babyllama.dataset.layout import POSITION
 from babyllama.errors import DataError, TokenizerError
 
@@ -27,8 +28,16 @@ class PackedDataset:
     block that holds the token in which it starts, so the words of an epoch sum to `num_words`.
     """
 
-    def __init__(self, path: str | Path, *, random_offset: bool = False, verified: Manifest | None = None) -> None:
-        """Open the folder at `path`; `random_offset` makes `epoch_offset` shift the blocks of `concat`.
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        random_offset: bool = False,
+        shuffle_documents: bool = False,
+        verified: Manifest | None = None,
+    ) -> None:
+        """Open the folder at `path`; `random_offset` makes `epoch_offset` shift the blocks of `concat`, `shuffle_documents`
+        makes `epoch_documents` put the documents of `concat` in another order.
 
         The files are compared with the manifest's fingerprints, unless that was done just now and `verified` is the manifest
         that it was done with. Raises DataError for a folder that holds no packed dataset, or a damaged one.
@@ -58,6 +67,8 @@ class PackedDataset:
         self.marked: bool = layout.TARGETS in manifest.files
         """Are some tokens only read (prompts), and no targets?"""
         self.random_offset = random_offset and self.packing == "concat"
+        self.shuffle_documents = shuffle_documents and self.packing == "concat"
+        self._order: tuple[int, DocumentOrder] | None = None
 
     def __len__(self) -> int:
         return self.num_blocks
@@ -70,7 +81,8 @@ class PackedDataset:
 
     def __getstate__(self) -> dict[str, Any]:
         """Worker processes map the files themselves; a pickled map would carry the whole corpus along."""
-        return {name: value for name, value in vars(self).items() if not isinstance(value, np.ndarray)}
+        kept = {name: value for name, value in vars(self).items() if not isinstance(value, np.ndarray)}
+        return kept | {"_order": None}
 
     def _map(self, name: str, kind: np.dtype | type) -> np.ndarray:
         file = self.path / name
@@ -112,8 +124,9 @@ class PackedDataset:
         """int64 [vocab_size]: how often each token occurs, special tokens included: the unigram model of the text."""
         return np.load(self.path / layout.TOKEN_COUNTS)
 
-    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
-        """Block `index` of the epoch whose blocks are shifted by `offset` tokens.
+    def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
+        """Block `index` of the epoch whose blocks are shifted by `offset` tokens, and whose documents are in the order that
+        `documents` stands for (0: as they were read).
 
         input_ids, labels, position_ids: int64 [T]; words: how many words start in the block; prompt_tokens: how many are read
         and not learned. Labels are unshifted: the label of a token is its id, -100 where padded or not learned. Positions restart at every document. With an offset the text is
@@ -127,7 +140,7 @@ class PackedDataset:
         labels = np.full(length, IGNORED, dtype=np.int64)
         positions = np.zeros(length, dtype=np.int64)
         words = filled = prompt_tokens = 0
-        for start, stop in self._spans(index, offset):
+        for start, stop in self._spans(index, offset, documents):
             ids = self.tokens[start:stop]
             size = len(ids)
             span = slice(filled, filled + size)
@@ -152,16 +165,26 @@ class PackedDataset:
         block: dict[str, Any] = {"input_ids": input_ids, "labels": labels, "position_ids": positions, "words": words}
         return block | ({"prompt_tokens": prompt_tokens} if self.marked else {})
 
-    def _spans(self, index: int, offset: int) -> list[tuple[int, int]]:
+    def _spans(self, index: int, offset: int, documents: int) -> list[tuple[int, int]]:
         """The stretches of the tokens that make up a block."""
         if self.packing != "concat":
             return [(int(self._blocks[index]), int(self._blocks[index + 1]))]
         size = min(self.seq_length, self.num_tokens - index * self.seq_length)
         start = (index * self.seq_length + offset) % self.num_tokens
         stop = start + size
-        if stop <= self.num_tokens:
-            return [(start, stop)]
-        return [(start, self.num_tokens), (0, stop - self.num_tokens)]
+        spans = [(start, min(stop, self.num_tokens)), (0, max(0, stop - self.num_tokens))]
+        if documents:
+            order = self._document_order(documents)
+            return [stretch for span in spans if span[0] < span[1] for stretch in order.stored(*span)]
+        return [span for span in spans if span[0] < span[1]]
+
+    def _document_order(self, documents: int) -> DocumentOrder:
+        if self._order is None or self._order[0] != documents:
+            numbers = np.arange(self.num_documents, dtype=np.uint64)
+            with np.errstate(over="ignore"):
+                keys = _scramble(numbers + np.uint64(documents))
+            self._order = documents, DocumentOrder(self._starts, self.num_tokens, keys)
+        return self._order[1]
 
     def words_between(self, start: int, stop: int) -> int:
         """How many words start in the tokens start..stop-1."""
@@ -180,6 +203,10 @@ class PackedDataset:
         if not self.random_offset:
             return 0
         return int(_scramble(_key(seed, epoch, 2))[0] % np.uint64(self.seq_length))
+
+    def epoch_documents(self, epoch: int, seed: int) -> int:
+        """What the order of this epoch's documents is known by; 0, the order of the text, without `shuffle_documents`."""
+        return int(_key(seed, epoch, 3)[0]) or 1 if self.shuffle_documents else 0
 
     def document_ids(self) -> Any:
         """Yield the token ids of each document, special tokens included, in the order of the text."""

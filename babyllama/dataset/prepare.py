@@ -102,7 +102,12 @@ def prepare_dataset(
         write=write,
         title=f"packed {split} text {packed_folder(data, split)}",
     )
-    packed = PackedDataset(built.path, random_offset=data.random_offset, verified=built.manifest)
+    packed = PackedDataset(
+        built.path,
+        random_offset=data.random_offset,
+        shuffle_documents=data.shuffle == "documents",
+        verified=built.manifest,
+    )
     if not built.reused:
         learned = f" ({built.manifest.outputs['targets']:,} of them learned)" if packed.marked else ""
         console.say(

@@ -127,10 +127,13 @@ def _one_precision(config: Config) -> Iterator[Finding]:
         yield "training.precision", f"contradicts {asked.pop()}: true; keep one of the two"
 
 
-@_on("data.random_offset", "data.packing")
-def _offset_needs_cuts(config: Config) -> Iterator[Finding]:
-    if config.data.random_offset and config.data.packing != "concat":
-        yield "data.random_offset", f"shifts the cuts of packing: concat; {config.data.packing} has none to shift"
+@_on("data.random_offset", "data.shuffle", "data.packing")
+def _cut_anew(config: Config) -> Iterator[Finding]:
+    data = config.data
+    if data.random_offset and data.packing != "concat":
+        yield "data.random_offset", f"shifts the cuts of packing: concat; {data.packing} has none to shift"
+    if data.shuffle == "documents" and data.packing != "concat":
+        yield "data.shuffle", f"documents change places with packing: concat; {data.packing} places them itself"
 
 
 @_on("data.format", "data.packing", "training.objective")

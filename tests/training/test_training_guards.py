@@ -41,7 +41,7 @@ class PoisonedModel:
         outer = self
 
         class Blocks(TinyBlocks):
-            def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+            def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
                 outer.left -= 1
                 if outer.left == 0:
                     with torch.no_grad():

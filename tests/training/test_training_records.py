@@ -82,7 +82,7 @@ def test_missing_pairs_are_found_out_before_training(tmp_path: Path) -> None:
     assert not (tmp_path / "tiny" / "checkpoints").exists()
 
 
-def packed(folder: Path, *, packing: str = "concat", random_offset: bool = False) -> Any:
+def packed(folder: Path, **keys: Any) -> Any:
     """Real text packed by the dataset room, with a tokenizer trained on it."""
     from babyllama.config import DataSection
     from babyllama.dataset import prepare_dataset
@@ -94,16 +94,20 @@ def packed(folder: Path, *, packing: str = "concat", random_offset: bool = False
     text.write_text("\n<|endoftext|>\n".join(documents) + "\n")
     save_tokenizer(make_tokenizer(), folder / "tokenizer.json")
     data = DataSection(
-        tokenizer_path=str(folder / "tokenizer.json"), train_path=str(text), seq_length=32, packing=packing,  # type: ignore[arg-type]
-        random_offset=random_offset, packed_dir=str(folder / "packed"),
+        tokenizer_path=str(folder / "tokenizer.json"), train_path=str(text), seq_length=32,
+        packed_dir=str(folder / "packed"), **keys,
     )  # fmt: skip
     return data, prepare_dataset(lambda: iter(documents), [text], data.tokenizer_path, data, split="train")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize(("packing", "offset"), [("concat", False), ("concat", True), ("best_fit", False)])
-def test_real_packed_text_is_seen_whole_each_epoch(tmp_path: Path, packing: str, offset: bool, workers: int) -> None:
-    data, dataset = packed(tmp_path, packing=packing, random_offset=offset)
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"random_offset": True}, {"random_offset": True, "shuffle": "documents"}, {"packing": "best_fit"}],
+    ids=str,
+)
+def test_real_packed_text_is_seen_whole_each_epoch(tmp_path: Path, keys: dict[str, Any], workers: int) -> None:
+    data, dataset = packed(tmp_path, **keys)
     config = tiny_config(
         tmp_path,
         data=data.model_dump(),
@@ -116,7 +120,7 @@ def test_real_packed_text_is_seen_whole_each_epoch(tmp_path: Path, packing: str,
     )  # fmt: skip
     assert result.words_seen == 2 * dataset.num_words
     assert result.tokens_seen <= 2 * dataset.num_tokens
-    if packing == "concat":
+    if "packing" not in keys:
         assert result.tokens_seen == 2 * dataset.num_tokens
     losses = [float(row["train_loss"]) for row in read_rows(paths.losses)]
     assert losses[-1] < losses[0] - 0.5
@@ -137,7 +141,7 @@ def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) ->
     seen: list[list[int]] = []
 
     class Watched(TinyBlocks):
-        def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+        def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
             seen.append([index, offset])
             return super().block(index, offset)
 

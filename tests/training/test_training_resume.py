@@ -120,7 +120,7 @@ def test_resuming_reads_no_block_twice(tmp_path: Path) -> None:
     read: list[int] = []
 
     class Watched(TinyBlocks):
-        def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+        def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
             read.append(index)
             return super().block(index, offset)
 

@@ -33,7 +33,7 @@ class CountingBlocks(TinyBlocks):
         super().__init__(*args, **kwargs)
         self.left, self.action = count, action
 
-    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+    def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         self.left -= 1
         if self.left == 0:
             self.action()

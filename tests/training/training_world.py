@@ -37,7 +37,7 @@ class TinyBlocks:
     def __len__(self) -> int:
         return self.blocks
 
-    def block(self, index: int, offset: int = 0) -> dict[str, Any]:
+    def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         start = max(0, index * self.length - offset)
         piece = self.tokens[start : start + self.length]
         ids = np.zeros(self.length, dtype=np.int64)
@@ -54,6 +54,9 @@ class TinyBlocks:
 
     def epoch_order(self, epoch: int, seed: int) -> np.ndarray:
         return np.random.default_rng([seed, epoch]).permutation(self.blocks)
+
+    def epoch_documents(self, epoch: int, seed: int) -> int:
+        return 0
 
     def epoch_offset(self, epoch: int, seed: int) -> int:
         return int(np.random.default_rng([seed, epoch]).integers(self.length)) if self.offsets else 0

@@ -37,6 +37,9 @@ class DataSection(Section):
     gives each document a block of its own (or several, where it is longer), for models that no mask keeps from reading on."""
     random_offset: bool = False
     """Shift the block starts by a new random offset each epoch, so that repeated epochs see other cuts (`concat` only)."""
+    shuffle: Literal["blocks", "documents"] = "blocks"
+    """What is put in a new order each epoch: `blocks` that stay as they were cut, or before that the `documents` they are cut
+    from, so that each epoch has other neighbours and other cuts (`concat` only)."""
     document_attention: bool = True
     """Keep attention inside a document: no token sees the document before it in the same block."""
     packed_dir: FilePath = "./data/packed"

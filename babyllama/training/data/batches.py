@@ -2,7 +2,7 @@
 
     one optimizer step = micro-batch B x accumulation A x devices W sequences
 
-The order of an epoch is a permutation computed from (epoch, seed); step s takes the blocks order[s * B*A*W : ...].
+The order of an epoch is a permutation computed from (epoch, seed), of its blocks and if wished of its documents; step s takes the blocks order[s * B*A*W : ...].
 The blocks of a step do not depend on how B, A and W share the work, so 32 x 1, 16 x 2 and two devices with 16 x 1 see
 the same data in the same steps. The last step of an epoch holds what is left and is averaged over what it holds.
 """
@@ -29,11 +29,13 @@ class Blocks(Protocol):
 
     def __len__(self) -> int: ...
 
-    def block(self, index: int, offset: int = 0) -> dict[str, Any]: ...
+    def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]: ...
 
     def epoch_order(self, epoch: int, seed: int) -> Any: ...
 
     def epoch_offset(self, epoch: int, seed: int) -> int: ...
+
+    def epoch_documents(self, epoch: int, seed: int) -> int: ...
 
     def check(self, *, model_vocab_size: int | None = None) -> None: ...
 
@@ -56,6 +58,8 @@ class BlockKey(NamedTuple):
     """Its index; -1 is one without targets."""
     offset: int
     """By how many tokens the blocks of the epoch are shifted."""
+    documents: int = 0
+    """What the order of the epoch's documents is known by; 0 is the order of the text."""
 
 
 class EpochBatches:
@@ -83,12 +87,15 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[list[BlockKey]]:
         order = np.asarray(self.blocks.epoch_order(self.epoch, self.seed))
-        offset = int(self.blocks.epoch_offset(self.epoch, self.seed))
+        layout = (
+            int(self.blocks.epoch_offset(self.epoch, self.seed)),
+            self.blocks.epoch_documents(self.epoch, self.seed),
+        )
         width = self.plan.micro_batch * self.plan.devices
         for start in range(0, len(order), width):
             places = range(start, min(start + width, len(order)))[self.rank :: self.plan.devices]
-            keys = [BlockKey(self.epoch, place, int(order[place]), offset) for place in places]
-            yield keys or [BlockKey(self.epoch, start, -1, offset)]
+            keys = [BlockKey(self.epoch, place, int(order[place]), *layout) for place in places]
+            yield keys or [BlockKey(self.epoch, start, -1, *layout)]
 
 
 class TrainingBlocks(Dataset):
@@ -102,7 +109,7 @@ class TrainingBlocks(Dataset):
 
     def __getitem__(self, key: BlockKey) -> dict[str, Any]:
         if key.block >= 0:
-            return {**self.blocks.block(key.block, key.offset), "key": key}
+            return {**self.blocks.block(key.block, key.offset, key.documents), "key": key}
         empty = dict(self.blocks.block(0, 0))
         labels = np.full_like(np.asarray(empty["labels"]), IGNORED)
         return {**empty, "labels": labels, "words": 0, "prompt_tokens": 0, "key": key}

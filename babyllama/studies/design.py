@@ -125,7 +125,11 @@ class Study:
         name = f"{self.section.name}/{point.label}-seed{seed}"
         training = config.training.model_copy(update={"seed": seed})
         model = config.model.model_copy(update={"name": name})
-        config = config.model_copy(update={"study": None, "training": training, "model": model})
+        evaluation = config.evaluation
+        if evaluation.seed is None:
+            evaluation = evaluation.model_copy(update={"seed": self.section.seeds[0]})
+        made = {"study": None, "training": training, "model": model, "evaluation": evaluation}
+        config = config.model_copy(update=made)
         return StudyRun(point, seed, self._with_own_places(config))
 
     def runs_of(self, point: Point) -> list[StudyRun]:

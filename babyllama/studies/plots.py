@@ -178,7 +178,11 @@ def law_figure(sizes: Sequence[float], losses: Sequence[float], law: PowerLaw, l
 
 def _tasks(points: Sequence[PointResult]) -> list[str]:
     """Tasks of which every run has a curve."""
-    curves_of = [set(run.run.config.curves) for point in points for run in point.runs]
+    curves_of = [
+        {task for task in run.run.config.curves if run.facts.paths.curve(task).is_file()}
+        for point in points
+        for run in point.runs
+    ]
     return sorted(set.intersection(*curves_of)) if curves_of else []
 
 

@@ -52,6 +52,7 @@ def test_a_grid_has_every_combination_and_every_seed(tmp_path):
     assert (one.training.lr, one.model.hidden_size, one.model.n_layer, one.training.seed) == (3e-3, 16, 2, 2)
     assert run_of(one).root == tmp_path / "models" / "s" / "lr-0.003_wide-seed2"
     assert one.study is None
+    assert {run.config.evaluation.seed for run in runs} == {1}  # all are scored on the same items
 
 
 def test_a_list_takes_factors_side_by_side(tmp_path):

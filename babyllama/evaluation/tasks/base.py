@@ -76,7 +76,8 @@ class Task(ABC):
     @classmethod
     def configured(cls, config: Config) -> dict[str, Any]:
         """The settings that a run's configuration gives."""
-        return {"seed": config.training.seed}
+        own = config.evaluation.seed
+        return {"seed": config.training.seed if own is None else own}
 
     def deciding(self) -> dict[str, Any]:
         """The settings that decide the numbers."""

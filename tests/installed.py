@@ -97,13 +97,22 @@ def test_the_command_explains_itself_before_any_dependency_is_there(wheel: Path,
     assert "usage: babyllama COMMAND" in run(environment.babyllama, "--help", cwd=tmp_path)
 
 
+def test_a_plain_install_of_a_checkout_gives_the_command(sdist: Path, tmp_path: Path) -> None:
+    """`pip install .`; what builds it is shared with this environment, since nothing is downloaded."""
+    environment = Environment(tmp_path / "environment")
+    environment.share_dependencies()
+    environment.install(sdist)
+    assert "usage: babyllama COMMAND" in run(environment.babyllama, "--help", cwd=tmp_path)
+    assert run(environment.babyllama, "--version", cwd=tmp_path).startswith("babyllama ")
+
+
 def test_the_wheel_holds_the_package_and_its_configurations_only(wheel: Path, sdist: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {"babyllama", f"{sdist.name}.dist-info"}
     for file in (sdist / "babyllama").rglob("*.py"):
         assert file.relative_to(sdist).as_posix() in names
-    for file in (sdist / "config").iterdir():
-        assert f"babyllama/shipped/{file.name}" in names
+    for file in (sdist / "config").rglob("*.*"):
+        assert f"babyllama/shipped/{file.relative_to(sdist / 'config').as_posix()}" in names
 
 
 def test_the_page_of_a_package_index_has_no_link_that_leads_nowhere(wheel: Path, sdist: Path) -> None:

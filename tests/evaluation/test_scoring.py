@@ -186,6 +186,16 @@ def test_tree_rows_hold_each_sequence_and_its_ancestors() -> None:
 
 
 @pytest.mark.unit
+def test_a_long_beginning_with_several_ends_is_read_once() -> None:
+    beginnings = [tuple(range(100, 115)), tuple(range(200, 215))]
+    sequences = [(*beginning, end, end + 1) for beginning in beginnings for end in range(5)]
+    rows = pack_trees(sequences, capacity=20)
+    assert sorted(len(row.ids) for row in rows) == [25, 25], "over the capacity, and each beginning once"
+    many = [(*beginnings[0], end, end + 1) for end in range(80)]
+    assert max(len(row.ids) for row in pack_trees(many, capacity=20)) <= 80, "up to four times"
+
+
+@pytest.mark.unit
 def test_batches_keep_the_token_budget() -> None:
     sequences = [tuple(range(n)) for n in (9, 7, 7, 3, 2, 1)]
     groups = batches(pack_single(sequences), 16)

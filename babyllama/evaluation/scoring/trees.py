@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_STRETCH = 4
+"""How many times its capacity a row may hold of long sequences with a common beginning. A tenth of entity tracking then takes
+33,695 tokens in rows of 128 instead of 147,679 (174,183 without any sharing; 16,000 words)."""
+
 
 @dataclass
 class Row:
@@ -38,8 +42,10 @@ class Row:
 
 
 def pack_trees(sequences: Sequence[tuple[int, ...]], capacity: int) -> list[Row]:
-    """Rows of at most `capacity` tokens (more only for a single longer sequence), longest rows first.
+    """Rows of at most `capacity` tokens, longest rows first.
 
+    A row is longer only for a single longer sequence, and, up to `_STRETCH` times, for long sequences that share more with the
+    one before than they add: a long prefix with several continuations is then read once, not once for every other of them.
     `sequences` are distinct; the members' numbers are their positions in it.
     """
     rows: list[Row] = []
@@ -49,7 +55,9 @@ def pack_trees(sequences: Sequence[tuple[int, ...]], capacity: int) -> list[Row]
     for number in sorted(range(len(sequences)), key=sequences.__getitem__):
         sequence = sequences[number]
         shared = _common_prefix(previous, sequence)
-        if row.ids and len(row.ids) + len(sequence) - shared > capacity:
+        size = len(row.ids) + len(sequence) - shared
+        stretched = 2 * len(sequence) > capacity and 2 * shared > len(sequence) and size <= _STRETCH * capacity
+        if row.ids and size > capacity and not stretched:
             row.close(path)
             rows.append(row)
             row, path, shared = Row(), [], 0

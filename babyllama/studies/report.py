@@ -167,8 +167,9 @@ def make_report(study: Study, finished: Sequence[StudyRun], expected: int) -> St
     notes = []
     if study.section.power_law:
         notes += [law.text(), *law.warnings()] if law else ["no power law: it needs runs of at least two sizes"]
-    state = StudyState.load(study.folder)
-    return StudyReport(study, points, differences, law, state.failures, max(0, expected - len(finished)), notes)
+    made = {run.name for run in finished}
+    failures = {name: why for name, why in StudyState.load(study.folder).failures.items() if name not in made}
+    return StudyReport(study, points, differences, law, failures, max(0, expected - len(finished)), notes)
 
 
 def write_report(report: StudyReport) -> list[Path]:

@@ -103,7 +103,13 @@ def test_a_failed_run_is_recorded_and_the_rest_goes_on(world, capsys):
     assert "lr-2-seed42 failed, the others go on: loss is not a number" in captured.err
     assert "failed: lr-2-seed42: loss is not a number" in captured.out
     assert set(made()) == {"lr-0.01-seed42"}
-    assert StudyState.load(Path("models/s")).failures == {"lr-2-seed42": "loss is not a number"}
+    state = StudyState.load(Path("models/s"))
+    assert state.failures == {"lr-2-seed42": "loss is not a number"}
+    # A run that was then made by another command is no failure any more.
+    state.failures["lr-0.01-seed42"] = "out of memory"
+    state.save()
+    assert main(["sweep", "--config", path, "--results"]) == 0
+    assert "out of memory" not in capsys.readouterr().out
 
 
 @pytest.mark.integration

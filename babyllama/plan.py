@@ -17,6 +17,7 @@ from babyllama.artifacts import MANIFEST_NAME, Manifest
 from babyllama.config import Config
 from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
+from babyllama.corpus.reading import SEPARATOR
 from babyllama.corpus.reading.instructions import documents_of
 from babyllama.device import choose_device, choose_precision, describe_device, set_threads
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
@@ -253,7 +254,7 @@ def _estimated(config: Config, files: list[Path], size: int) -> int | None:
     sample, read = [], 0
     for document in documents_of(files, config.data):
         sample.append(document[:_SAMPLE_BYTES])
-        read += len(sample[-1].encode()) + len("\n<|endoftext|>\n")
+        read += len(sample[-1].encode()) + len(f"\n{SEPARATOR}\n")
         if read >= _SAMPLE_BYTES:
             break
     encoded = load_fast(config.data.tokenizer_path).encode_batch_fast(sample)

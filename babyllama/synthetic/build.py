@@ -96,8 +96,8 @@ def synthesize(
     for folder in parts:
         _refuse_foreign(root / folder)
     with _nothing_left_behind(root) as built:
-        for folder, (wanted, write) in parts.items():
-            _build(root / folder, wanted, write, built)
+        for folder, (inputs, write) in parts.items():
+            _build(root / folder, inputs, write, built)
     facts = {folder: built[root / folder].manifest.outputs for folder in parts}
     written = {folder: reason for folder in parts if (reason := built[root / folder].reason)}
     return SyntheticReport(

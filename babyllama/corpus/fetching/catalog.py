@@ -32,7 +32,7 @@ class Part:
 
     def wants(self, name: str) -> bool:
         """Is the file `name` of the repository one of those to bring?"""
-        return any(fnmatch(name, wanted) for wanted in self.files) and not any(fnmatch(name, no) for no in NO_DATA)
+        return any(fnmatch(name, pattern) for pattern in self.files) and not any(fnmatch(name, no) for no in NO_DATA)
 
     def target(self, name: str) -> str:
         """What the file `name` is called here, below `folder`: `simple_wiki.train.txt` is `simple_wiki.train`."""

@@ -36,13 +36,13 @@ def measure_overlap(train: Iterable[str], dev: Iterable[str]) -> Overlap:
     Words are strings between white space. N-grams are compared by 64-bit hashes; memory is 9 bytes per n-gram of `dev`
     (the training text is streamed).
     """
-    wanted = np.unique(np.concatenate([np.empty(0, np.uint64), *_ngrams(dev)]))
-    found = np.zeros(len(wanted), dtype=bool)
+    held_out = np.unique(np.concatenate([np.empty(0, np.uint64), *_ngrams(dev)]))
+    found = np.zeros(len(held_out), dtype=bool)
     for hashes in _ngrams(train):
-        if len(wanted):
-            places = np.searchsorted(wanted, hashes).clip(max=len(wanted) - 1)
-            found[places[wanted[places] == hashes]] = True
-    return Overlap(len(wanted), int(found.sum()))
+        if len(held_out):
+            places = np.searchsorted(held_out, hashes).clip(max=len(held_out) - 1)
+            found[places[held_out[places] == hashes]] = True
+    return Overlap(len(held_out), int(found.sum()))
 
 
 def _ngrams(documents: Iterable[str]) -> Iterator[np.ndarray]:

@@ -20,7 +20,7 @@ MAX_DOCUMENT = 1_000_000
 """Characters after which a document goes on as the next one, so that no file needs to fit in memory."""
 
 # Patterns start with a literal, which is searched at the speed of memchr.
-_SEPARATOR = re.compile(r"<\|endoftext\|>[ \t]*(?:\r?\n)?")
+_SEPARATOR = re.compile(re.escape(SEPARATOR) + r"[ \t]*(?:\r?\n)?")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n)?")
 _OTHER_SPELLING = re.compile(r"<[ ]?[/|]{0,2}[ ]?(?i:end[ _-]?of[ _-]?(?:text|document))[ ]?[/|]{0,2}[ ]?>")
 

@@ -22,7 +22,7 @@ from babyllama.corpus.reading.documents import MAX_DOCUMENT, SEPARATOR, bounded_
 ARTICLE_DOMAINS = frozenset({"wikipedia", "simple_wikipedia", "simple_wiki"})
 
 # Each pattern starts with a literal, which the regular expression engine finds at the speed of memchr.
-_SEPARATORS = re.compile(r"(?:\n<\|endoftext\|>|<\|endoftext\|>)[ \t]*")
+_SEPARATORS = re.compile(rf"(?:\n{re.escape(SEPARATOR)}|{re.escape(SEPARATOR)})[ \t]*")
 _PASSAGES = re.compile(r"\n[ \t\n]*\n")
 _FILE_MARKS = {"= = = ": re.compile(r"= = = [^\s=]+ = = ="), "_BOOK_TITLE_": re.compile(r"_BOOK_TITLE_ : \S+")}
 _ARTICLES = re.compile(r"\n(?:[ \t\n]*\n|(?== = = [^\n]* = = =[ \t]*$))", re.MULTILINE)

@@ -63,7 +63,7 @@ def put_settings(optimizer: torch.optim.Optimizer, scheduler: Any, settings: Set
         rate * factor(scheduler.last_epoch)
         for rate, factor in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
     ]
-    for group, wanted, rate in zip(optimizer.param_groups, settings, rates, strict=True):
-        group.update(wanted)
+    for group, setting, rate in zip(optimizer.param_groups, settings, rates, strict=True):
+        group.update(setting)
         group["lr"] = rate
     scheduler._last_lr = rates

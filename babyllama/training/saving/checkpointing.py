@@ -70,7 +70,7 @@ class CheckpointingTrainer(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
             return
-        wanted = group_settings(self.optimizer)
+        configured = group_settings(self.optimizer)
         try:
             super()._load_optimizer_and_scheduler(checkpoint)
         except (KeyError, ValueError) as error:
@@ -80,7 +80,7 @@ class CheckpointingTrainer(Trainer):
             ) from error
         except _UNREADABLE as error:
             raise CheckpointError(_unreadable(checkpoint, "optimizer or scheduler", error)) from error
-        put_settings(self.optimizer, self.lr_scheduler, wanted)
+        put_settings(self.optimizer, self.lr_scheduler, configured)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         try:

@@ -171,15 +171,15 @@ def check_fits(path: Path, model: PreTrainedModel) -> None:
     """Raise CheckpointError unless the weights in checkpoint `path` are those of `model` by name and shape."""
     from safetensors import safe_open
 
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     saved: dict[str, tuple[int, ...]] = {}
     for file in path.glob("model*.safetensors"):
         with safe_open(file, framework="pt") as weights:
             saved |= {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
-    odd = [name for name, shape in saved.items() if wanted.get(name) != shape]
+    odd = [name for name, shape in saved.items() if shapes.get(name) != shape]
     if odd:
         name = odd[0]
-        there = f"the model has {wanted[name]}" if name in wanted else "the model has no such weight"
+        there = f"the model has {shapes[name]}" if name in shapes else "the model has no such weight"
         raise CheckpointError(
             f"checkpoint {path} does not fit this model: {name} is {saved[name]}, {there} ({len(odd)} such weights). "
             "Resume with the configuration it was made with, or train anew with --overwrite."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,12 @@ def test_wandb_without_a_login_records_everything_offline(tmp_path: Path, capsys
     told(paths, tiny_config(tmp_path, **sections))
     runs = sorted((paths.root / "wandb").glob("offline-run-*"))
     assert [path.name[-8:] for path in runs] == [run_id, run_id]
-    assert any(b"scores/BLiMP/accuracy" in next(run.glob("run-*.wandb")).read_bytes() for run in runs)
+    # Its service may write on for a moment after `finish` has returned.
+    for _ in range(100):
+        if b"scores/BLiMP/accuracy" in next(runs[1].glob("run-*.wandb")).read_bytes():
+            break
+        time.sleep(0.1)
+    assert b"scores/BLiMP/accuracy" in next(runs[1].glob("run-*.wandb")).read_bytes()
     (table,) = [file for run in runs for file in run.rglob("*.table.json")]
     assert json.loads(table.read_text()) == {
         "columns": ["", "accuracy"],

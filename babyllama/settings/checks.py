@@ -224,6 +224,8 @@ def _teachers(config: Config) -> Iterator[Finding]:
         )
     if name == "distillation" and (section is None or (not section.teachers and section.alpha < 1)):
         yield "distillation.teachers", "is required: a list of run folders, checkpoints or Hub names"
+    if section is not None and section.self_distillation and len(section.teachers) != 1:
+        yield "distillation.self_distillation", f"needs one teacher, a finished run; {len(section.teachers)} are given"
     if section is not None and section.weights is not None and len(section.weights) != len(section.teachers):
         yield "distillation.weights", f"must have a number for each of the {len(section.teachers)} teachers"
 

@@ -13,6 +13,8 @@ from training_world import LENGTH, VOCABULARY, TinyBlocks, tiny_config, tiny_mod
 from babyllama.device import Precision
 from babyllama.errors import CheckpointError, TokenizerError
 from babyllama.runs.rows import read_numbers
+from babyllama.settings import resolved_yaml
+from babyllama.settings.checks import cross_checks
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, next_token_targets
@@ -207,3 +209,36 @@ def test_teachers_that_cannot_teach_are_named(tmp_path: Path, teachers: list[str
     )
     with pytest.raises(CheckpointError, match=r"reads at most 16 tokens, and data\.seq_length is 32"):
         Distillation.build(config, tiny_tokenizer()).prepare(None, CPU)
+
+
+def test_self_distillation_takes_a_finished_run_of_the_same_configuration_only(tmp_path: Path) -> None:
+    def config(path: str, **model: Any) -> Any:
+        return tiny_config(
+            tmp_path,
+            model={**tiny_model().tiny_keys, "name": "student", **model},
+            training={"objective": "distillation"},
+            distillation={"teachers": [path], "self_distillation": True},
+        )
+
+    _, paths = tiny_run(tmp_path, training={"max_steps": 1})
+    born = tiny_config(tmp_path, model=tiny_model().tiny_keys, training={"max_steps": 1})
+    paths.config.write_text(resolved_yaml(born))
+    teacher_run = str(paths.root)
+    assert Distillation.inputs(config(teacher_run)).keys() == {"teacher 1"}
+    with pytest.raises(CheckpointError, match=r"another configuration than the student \(model\.n_layer: 2 -> 3\)"):
+        Distillation.inputs(config(teacher_run, n_layer=3))
+    with pytest.raises(CheckpointError, match="is no run folder of ours"):
+        Distillation.inputs(config(teacher(tmp_path / "folder")))
+    paths.metrics.unlink()
+    with pytest.raises(CheckpointError, match="has not finished training"):
+        Distillation.inputs(config(teacher_run))
+
+
+def test_self_distillation_has_one_teacher(tmp_path: Path) -> None:
+    for teachers in ([], ["a", "b"]):
+        config = tiny_config(
+            tmp_path,
+            training={"objective": "distillation"},
+            distillation={"teachers": teachers, "self_distillation": True},
+        )
+        assert "distillation.self_distillation" in dict(cross_checks(config))

@@ -14,6 +14,9 @@ class DistillationSection(Section):
 
     teachers: list[FilePath] = Field(default_factory=list)
     """Run folders, model folders, checkpoints or Hub names, of any family, all with the student's tokenizer."""
+    self_distillation: bool = False
+    """The one teacher is a finished run of the same `model`, `data` and `tokenizer` sections, and the student is that model born
+    again (Furlanello et al. 2018, https://arxiv.org/abs/1805.04770); anything else is refused before training."""
     weights: Annotated[list[Positive] | None, Optional_] = None
     """Part of each teacher in the mean (scaled to sum 1); null gives all the same."""
     temperature: Positive = 1.0

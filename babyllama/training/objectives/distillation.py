@@ -21,7 +21,7 @@ from babyllama.training.objectives.base import TARGETS, Collator, Row
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
 from babyllama.training.objectives.cross_entropy import LossOptions, softmax_gradient_in_place
 from babyllama.training.objectives.soft_loss import SoftOptions, soft_loss
-from babyllama.training.objectives.teachers import Teachers, check_tokenizer, found, load_teacher
+from babyllama.training.objectives.teachers import Teachers, check_born_again, check_tokenizer, found, load_teacher
 
 SOFT_TARGETS = "soft_targets"
 
@@ -77,7 +77,11 @@ class Distillation(Causal):
     @classmethod
     def inputs(cls, config: Config) -> dict[str, str]:
         """Fingerprints of the teachers; CheckpointError for one that is not there."""
-        paths = _asked(config.distillation or DistillationSection())
+        section = config.distillation or DistillationSection()
+        paths = _asked(section)
+        if section.self_distillation:
+            for path in paths:
+                check_born_again(path, config)
         return {f"teacher {number}": found(path)[1] for number, path in enumerate(paths, start=1)}
 
     def prepare(self, model: Any, machine: Machine) -> None:

@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from babyllama.artifacts import fingerprint_value
+from babyllama.config import Config
 from babyllama.errors import CheckpointError, TokenizerError
 from babyllama.evaluation.model_tokenizer import load_model_tokenizer
 from babyllama.evaluation.models import LoadedModel, check_hub, check_whole, load_model, model_content
-from babyllama.runs import ModelPlace, locate_model
+from babyllama.runs import ModelPlace, Run, locate_model
+from babyllama.runs.run import learned_settings, setting_differences
 from babyllama.tokenizer import tokenizer_fingerprint
 from babyllama.training.machine import Machine
 from babyllama.training.network import Batch, Network
@@ -95,6 +97,27 @@ def found(path: str) -> tuple[ModelPlace, str]:
         return place, fingerprint_value(place.source)
     check_whole(place)
     return place, model_content(place)
+
+
+def check_born_again(path: str, config: Config) -> None:
+    """CheckpointError unless the teacher at `path` is a finished run with the student's model, data and tokenizer sections."""
+    where = f"distillation.self_distillation: {path}"
+    place = locate_model(path)
+    if place.run is None or place.checkpoint is not None:
+        raise CheckpointError(f"{where} is no run folder of ours; give the run that the student repeats.")
+    run = Run(place.run.root)
+    if not run.finished:
+        raise CheckpointError(f"{where} has not finished training; go on with it by --resume_from_checkpoint first.")
+    theirs, ours = (
+        {key: value for key, value in learned_settings(one).items() if key.startswith(("model.", "data.", "tokenizer"))}
+        for one in (run.config, config)
+    )
+    changed = setting_differences(theirs, ours)
+    if changed:
+        raise CheckpointError(
+            f"{where} was trained with another configuration than the student ({'; '.join(changed)}). Give both the same, or "
+            "leave self_distillation out: any teacher with the student's tokenizer can teach."
+        )
 
 
 def check_tokenizer(path: str, tokenizer: Any) -> None:

@@ -40,7 +40,11 @@ def on_files(files, config):
     for room in ROOMS:
         files.append(File.generated(config, f"api/{room}.md", content=_reference(room)))
     listed = "\n".join(f"- [{room}]({room}.md): {_summary(room)}" for room in ROOMS)
-    files.append(File.generated(config, "api/index.md", content=f"# Python, every name\n\nBy room, from docstrings.\n\n{listed}\n"))
+    files.append(
+        File.generated(
+            config, "api/index.md", content=f"# Python, every name\n\nBy room, from docstrings.\n\n{listed}\n"
+        )
+    )
     return files
 
 
@@ -88,12 +92,20 @@ def _reference(room):
     """A page for the public names of a module: those it lists, else those it defines."""
     module = importlib.import_module(room)
     names = getattr(module, "__all__", None) or sorted(
-        name for name, value in vars(module).items() if not name.startswith("_") and getattr(value, "__module__", None) == room
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == room
     )
     blocks = []
     for name in names:
         value = getattr(module, name)
         if callable(value):
-            where = f"{value.__module__}.{value.__qualname__}" if value.__module__.startswith("babyllama") else f"{room}.{name}"
-            blocks.append(f"## {name}\n\n::: {where}\n    options:\n      show_root_heading: false\n      heading_level: 3\n")
+            where = (
+                f"{value.__module__}.{value.__qualname__}"
+                if value.__module__.startswith("babyllama")
+                else f"{room}.{name}"
+            )
+            blocks.append(
+                f"## {name}\n\n::: {where}\n    options:\n      show_root_heading: false\n      heading_level: 3\n"
+            )
     return f"# {room}\n\n{(module.__doc__ or '').strip()}\n\n" + "\n".join(blocks)

@@ -60,7 +60,13 @@ def checkout(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) 
         small = {
             "data": {"seq_length": 16},
             "tokenizer": {"vocab_size": 300},
-            "model": {"type": kind, "name": name, "hidden_size": 16, "n_layer": 1, "n_head": 2},
+            "model": {
+                "type": kind,
+                "name": name,
+                "hidden_size": 32 if "360M" in file else 16,
+                "n_layer": 1,
+                "n_head": 2,
+            },
             "training": {"lr": 1e-2, "batch_size": 4, "max_steps": 2, "precision": "fp32"},
         }
         (tmp_path / "config" / f"{file}.yaml").write_text(yaml.safe_dump(small))

@@ -246,7 +246,8 @@ def test_shipped_configurations_plan_without_their_inputs(
     result = plan(load_config(path))
     text = "\n".join(result.lines)
     assert text.count("not there yet") == 2, "tokenizer and text"
-    assert (result.steps is not None) == (load_config(path).mixing is not None), "a budget tells the steps"
+    mixing = load_config(path).mixing
+    assert (result.steps is not None) == (mixing is not None and mixing.budget is not None), "a budget tells the steps"
     assert f"{result.parameters['total']:,} parameters" in text
     assert list(tmp_path.iterdir()) == [], "a plan writes nothing"
 

@@ -17,9 +17,7 @@ from babyllama.errors import CheckpointError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which models, and where the mean goes."""
-    parser.add_argument(
-        "models", nargs="+", metavar="CHECKPOINT", help="checkpoints or models of one shape, or one run"
-    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="checkpoints or models of one shape, or one run")
     parser.add_argument("--last", type=int, metavar="K", help="the last K checkpoints of the one run that is named")
     parser.add_argument("--output", required=True, metavar="DIR", help="model folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies there")

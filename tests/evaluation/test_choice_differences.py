@@ -27,7 +27,7 @@ def result(correct: list[bool], groups: str = "aaaabb") -> ChoiceResult:
     right = np.array(correct)
     zeros = np.zeros(len(items), dtype=bool)
     scores = ChoiceScores(
-        [np.array([0.0, -1.0] if one else [-1.0, 0.0]) for one in correct], (~right).astype(int), right, zeros, right.astype(float), zeros, 0, "causal"
+        [np.array([0.0, -1.0] if one else [-1.0, 0.0]) for one in correct], (~right).astype(int), right, zeros, right.astype(float), zeros, zeros, "causal"
     )  # fmt: skip
     facts = {"year": 2025, "fast": False}
     return ChoiceResult.of(ChoiceSet("ewok", items, "here"), scores, facts)

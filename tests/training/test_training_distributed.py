@@ -160,5 +160,5 @@ def test_every_step_holds_the_same_blocks_however_the_work_is_shared(blocks: int
         assert all(len(batch) <= micro for mine in batches for batch in mine)
         for step in range(plan.steps_per_epoch):
             span = slice(step * accumulation, (step + 1) * accumulation)
-            read = [index for mine in batches for batch in mine[span] for _, _, index, _ in batch if index >= 0]
+            read = [index for mine in batches for batch in mine[span] for key in batch if (index := key.block) >= 0]
             assert sorted(read) == sorted(reference[step * 12 : (step + 1) * 12])

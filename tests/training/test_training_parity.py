@@ -41,7 +41,7 @@ def plain_trainer(folder: Path, family: str) -> list[float]:
     rows = []
     for epoch in range(10):
         batches.set_epoch(epoch)
-        rows += [blocks.block(index) for batch in batches for _, _, index, _ in batch]
+        rows += [blocks.block(key.block) for batch in batches for key in batch]
     rows = [{name: torch.as_tensor(row[name]) for name in ("input_ids", "labels")} for row in rows]
     model = tiny_model(family)
     matrices = [p for p in model.parameters() if p.ndim >= 2]

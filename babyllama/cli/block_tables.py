@@ -80,10 +80,16 @@ def run_blocks(args: argparse.Namespace) -> int:
 
 
 def _sizes_of(model: dict[str, Any], family: str, known: frozenset[str]) -> dict[str, Any]:
-    """The model section for another family: keys that it does not have are left out."""
+    """The model section for another family: keys that it does not have are left out.
+
+    Dropout that nobody set is off: GPT-2 and GPT-J have 0.1 by default and the others none, and it would be what is measured.
+    """
     from babyllama.settings.checks import FAMILY_KEYS
 
-    return {key: value for key, value in model.items() if key not in FAMILY_KEYS or key in known} | {"type": family}
+    off = {key: 0.0 for key in known if key.endswith("_pdrop") and model.get(key) is None}
+    return (
+        {key: value for key, value in model.items() if key not in FAMILY_KEYS or key in known} | off | {"type": family}
+    )
 
 
 def _table(step: dict[str, Any], facts: dict[str, Any]) -> Table:

@@ -163,11 +163,12 @@ def test_the_shipped_studies_are_found_by_name_and_each_of_their_runs_is_sound(n
         read_study(Path("studies") / f"{name}x")
 
 
-def test_the_architectures_study_has_equal_parameters(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "apart"), [("architectures", 1.001), ("one-change", 1.016)])
+def test_a_study_of_architectures_has_equal_parameters(tmp_path, monkeypatch, name: str, apart: float):
     from babyllama.architectures import parameter_counts
 
     monkeypatch.chdir(tmp_path)
-    configs = [run.config for run in read_study(Path("studies/architectures")).runs()]
+    configs = [run.config for run in read_study(Path("studies") / name).runs()]
     totals = [parameter_counts(one.model, vocab_size=4096, seq_length=one.data.seq_length)["total"] for one in configs]
-    assert {one.model.type for one in configs} == {"Llama", "GPT2", "GPTJ", "Qwen3"}
-    assert max(totals) / min(totals) < 1.001
+    assert len(set(totals)) > 1
+    assert max(totals) / min(totals) < apart

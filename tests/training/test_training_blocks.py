@@ -10,6 +10,7 @@ import torch
 
 from babyllama.architectures import build_model
 from babyllama.cli import main
+from babyllama.config import tables
 from babyllama.settings import config_from_values
 from babyllama.training.blocks import FAMILIES, PARTS, measure_step
 from babyllama.training.machine import Machine
@@ -67,3 +68,13 @@ def test_blocks_gives_a_table_a_file_and_a_picture(tmp_path: Path, capsys: pytes
     assert output.with_suffix(".png").stat().st_size > 1000
     assert main(["benchmark", "blocks", "--families", "Lama"]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_dropout_that_nobody_set_is_not_what_is_measured() -> None:
+    """GPT-2 has 0.1 by default, Llama none."""
+    from babyllama.cli.block_tables import _sizes_of
+
+    known = tables.FAMILIES.get("GPT2").optional_keys
+    assert _sizes_of({"hidden_size": 8, "attn_pdrop": 0.2}, "GPT2", known) == {
+        "hidden_size": 8, "type": "GPT2", "attn_pdrop": 0.2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
+    }  # fmt: skip

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from babyllama.artifacts import (
     Manifest,
     atomic_file,
     atomic_folder,
+    code_value,
     fingerprint_file,
     fingerprint_files,
     fingerprint_value,
@@ -204,3 +206,51 @@ def test_a_damaged_json_file_is_named(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(DamagedFileError, match=r"run\.json is damaged"):
         read_json(file)
+
+
+CLEANER = """
+import re
+from functools import lru_cache, partial
+_WORD = re.compile("[a-z]+")
+_KEPT = {"a", "b", "c"}
+_MOST = 3
+class Names:
+    def kept(self, word): return word in _KEPT
+_names = lru_cache(Names)
+def _upper(match, times=2): return match[0].upper() if _names().kept(match[0]) else _again(match)
+def _again(match): return _upper(match) if _MOST > 3 else match[0]
+def clean(text): return (lambda part: _WORD.sub(_upper, part))(text)
+counted = partial(clean, text="")
+"""
+
+
+def code_of(text: str, name: str = "clean") -> str:
+    module: dict[str, Any] = {"__name__": "plugin"}
+    exec(text, module)
+    return fingerprint_value(code_value(module[name]))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("name", ["clean", "counted"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"[a-z]+"', '"[a-z]"'),  # a pattern that the replacement's caller uses
+        ('"c"}', '"d"}'),  # a word of a class's method, behind a cache
+        ("_MOST = 3", "_MOST = 4"),  # of functions that call each other
+        ("times=2", "times=3"),
+    ],
+)
+def test_a_functions_value_changes_with_what_it_uses(name: str, before: str, after: str) -> None:
+    assert CLEANER.count(before) == 1
+    assert code_of(CLEANER.replace(before, after), name) != code_of(CLEANER, name) == code_of(CLEANER, name)
+
+
+@pytest.mark.unit
+def test_a_functions_value_is_the_same_in_every_process() -> None:
+    script = f"from babyllama.artifacts import *\nm = {{'__name__': 'plugin'}}\nexec({CLEANER!r}, m)\nprint(fingerprint_value(code_value(m['clean'])))"
+    for seed in ("1", "2"):
+        found = subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
+        )
+        assert found.stdout.strip() == code_of(CLEANER), found.stderr

@@ -388,6 +388,21 @@ def test_cleaners_are_added_by_registration_or_attribute(registry):
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    ("domain", "place", "pattern"),
+    [
+        ("open_subtitles", "shouting", "_PRONOUN_I"),
+        ("open_subtitles", "credits", "_FIRM"),
+        ("open_subtitles", "names", "_LABEL"),
+    ],
+)
+def test_a_cleaners_fingerprint_follows_the_patterns_of_its_replacements(monkeypatch, domain, place, pattern):
+    before = cleaner_fingerprint(domain)
+    monkeypatch.setattr(f"babyllama.corpus.cleaning.{place}.{pattern}", re.compile("other"))
+    assert cleaner_fingerprint(domain) != before
+
+
+@pytest.mark.unit
 def test_named_cleaners_are_attributes():
     assert DomainCleaners.wikipedia("= = = Title = = =") == "Title"
     assert DomainCleaners.subtitles("- Yes.") == "Yes."

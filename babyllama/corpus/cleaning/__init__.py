@@ -111,6 +111,9 @@ def cleaner_fingerprint(domain: str) -> str:
     cleaner = CLEANERS.get(domain)
     if isinstance(cleaner, Cleaner):
         return fingerprint_value(
-            [[rule.name, rule.pattern, code_value(rule.replacement), rule.across_lines] for rule in cleaner.rules]
+            [
+                {key: code_value(value) for key, value in vars(rule).items() if key not in ("what", "compiled")}
+                for rule in cleaner.rules
+            ]
         )
     return fingerprint_value(code_value(cleaner))

@@ -183,6 +183,8 @@ def _run(args: argparse.Namespace) -> int:
         for name, task in TASKS.items():
             print(f"{name:<12} {task.title}")
         return 0
+    if args.ensemble is not None and len(args.ensemble) < 2:
+        raise EvaluationError("--ensemble: name at least two models, whose probabilities are averaged.")
     if not args.models and not args.ensemble:
         raise EvaluationError("no MODEL is named: give a run folder, a model folder, a checkpoint or a Hub name.")
     names = [task.strip() for task in args.tasks.split(",") if task.strip()] if args.tasks is not None else None

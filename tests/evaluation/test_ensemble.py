@@ -78,3 +78,5 @@ def test_a_suite_is_of_models_not_of_ensembles(tmp_path: Path, capsys: pytest.Ca
     model = str(save_model(tmp_path / "one"))
     assert main(["evaluate", "--ensemble", model, model, "--suite", "babylm-2026"]) == 2
     assert "an ensemble is none" in capsys.readouterr().err
+    assert main(["evaluate", "--ensemble", model]) == 2
+    assert "at least two" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import torch
 from evaluation_world import load, make_model, make_tokenizer, save_model, save_run
 
 from babyllama.cli import main
-from babyllama.errors import CheckpointError, TokenizerError
+from babyllama.errors import CheckpointError, TokenizerError, TrainingError
 from babyllama.training.saving.averaging import average_models, last_checkpoints
 
 pytestmark = pytest.mark.unit
@@ -62,3 +62,16 @@ def test_nothing_is_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "exists" in capsys.readouterr().err
     assert main(["average", model, "--output", str(tmp_path / "mean")]) == 2
     assert main(["average", model, model, "--output", model, "--overwrite"]) == 0
+
+
+def test_a_full_disk_is_told_with_what_to_do_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import PreTrainedModel
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    model = save_model(tmp_path / "one")
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", full)
+    with pytest.raises(TrainingError, match=r"No space left .* then run the same command again\."):
+        average_models([model, model], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()

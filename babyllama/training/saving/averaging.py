@@ -10,6 +10,7 @@ from babyllama.errors import CheckpointError
 from babyllama.evaluation.model_tokenizer import check_same_tokenizer
 from babyllama.evaluation.models import load_model, model_content
 from babyllama.runs import ModelPlace, RunPaths, locate_model
+from babyllama.training.arguments import quiet_libraries
 from babyllama.training.saving.model_folder import save_model_folder
 
 
@@ -44,7 +45,8 @@ def average_models(models: Sequence[str | Path], output: str | Path) -> dict[str
             total += theirs[name].double()
     first.model.load_state_dict({name: total / len(models) for name, total in sums.items()}, strict=False)
     facts = {"average_of": [_origin(place) for place in places], **_words_seen(places)}
-    save_model_folder(Path(output), first.model, first.tokenizer, facts=facts)
+    with quiet_libraries():
+        save_model_folder(Path(output), first.model, first.tokenizer, facts=facts, then="run the same command again")
     return facts
 
 

@@ -29,10 +29,11 @@ def save_model_folder(
     *,
     weights: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
+    then: str = "continue with --resume_from_checkpoint",
 ) -> None:
     """Write model and tokenizer to `path`, whole or not at all; `facts` go into a `checkpoint.json` beside them.
 
-    `weights` is a state dict to write instead of the model's own.
+    `weights` is a state dict to write instead of the model's own; `then` is what to do once there is space again.
     """
     try:
         with atomic_folder(path) as folder:
@@ -44,8 +45,7 @@ def save_model_folder(
             Manifest(MODEL_STAGE, {}, {}, facts or {}, files=file_facts(folder)).write(folder)
     except WRITE_FAILURES as error:
         raise TrainingError(
-            f"the model could not be written to {path}: {error}. Free some space, then continue with "
-            "--resume_from_checkpoint."
+            f"the model could not be written to {path}: {error}. Free some space, then {then}."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_a_missing_configuration_is_one_line(capsys: pytest.CaptureFixture[str],
     error = capsys.readouterr().err
     assert error.startswith("error: configuration not found")
     assert "Traceback" not in error
+
+
+def test_ctrl_c_while_arguments_are_read_is_one_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("babyllama.cli.parse", lambda *args, **named: signal.raise_signal(signal.SIGINT))
+    assert main(["train", "--config", "minimal"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

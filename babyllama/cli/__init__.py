@@ -76,7 +76,10 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
             console.error(f"there is no command {command!r}.{hint} See babyllama --help.")
             return 2
         script = f"babyllama {command}"
-    module, args = parse(command, arguments, prog=script)
+    try:
+        module, args = parse(command, arguments, prog=script)
+    except KeyboardInterrupt:
+        return _interrupted()
     return _run(module.run, args)
 
 
@@ -129,8 +132,7 @@ def _run(run: object, args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        console.announce("\ninterrupted")
-        return 130
+        return _interrupted()
     except BabyLlamaError as error:
         if args.debug:
             raise
@@ -142,6 +144,11 @@ def _run(run: object, args: argparse.Namespace) -> int:
         where = f"{error.filename}: " if error.filename else ""
         console.error(f"{where}{_MENDABLE[error.errno]}")
         return 2
+
+
+def _interrupted() -> int:
+    console.announce("\ninterrupted")
+    return 130
 
 
 def _load_plugins(names: Sequence[str]) -> None:

@@ -179,7 +179,7 @@ def _load_weights(source: str, dtype: str, allow_pickle: bool, trust_remote_code
         masked = _is_masked(config)
         loader: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
         safe = None if allow_pickle else True
-        with _without_progress_bars():
+        with without_progress_bars():
             model, info = loader.from_pretrained(
                 source,
                 config=config,
@@ -201,8 +201,8 @@ def _load_weights(source: str, dtype: str, allow_pickle: bool, trust_remote_code
 
 
 @contextlib.contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Loading a local model takes no time worth a bar; transformers' own setting is put back afterwards."""
+def without_progress_bars() -> Iterator[None]:
+    """Reading or writing a local model takes no time worth a bar; transformers' own setting is put back afterwards."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

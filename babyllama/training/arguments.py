@@ -11,6 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from babyllama.config import Config
+from babyllama.evaluation.models import without_progress_bars
 from babyllama.training.data.batch_plan import BatchPlan
 from babyllama.training.machine import Machine
 
@@ -83,11 +84,8 @@ def quiet_libraries() -> Iterator[None]:
 
     level = logging.get_verbosity()
     logging.set_verbosity_error()
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        yield
+        with without_progress_bars():
+            yield
     finally:
         logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

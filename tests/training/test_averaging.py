@@ -23,9 +23,11 @@ def checkpoints(tmp_path: Path, words: tuple[int, ...] = (3, 1, 2)) -> Path:
     return run
 
 
-def test_weights_are_the_mean_and_the_folder_says_of_what(tmp_path: Path) -> None:
+def test_weights_are_the_mean_and_the_folder_says_of_what(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = checkpoints(tmp_path)
+    capfd.readouterr()
     assert main(["average", str(run), "--last", "2", "--output", str(tmp_path / "mean")]) == 0
+    assert "it/s" not in capfd.readouterr().err  # no bar of transformers'
     found = load(tmp_path / "mean").model.state_dict()
     two, three = (make_model("Llama", seed=seed).state_dict() for seed in (2, 3))
     for name, weights in found.items():
@@ -54,6 +56,8 @@ def test_models_of_other_shapes_tokenizers_or_too_few_are_refused(tmp_path: Path
     average_models([llama, other], tmp_path / "mean")  # marks that are put around a text change no ids within it
     with pytest.raises(CheckpointError, match="has 3 checkpoints, and 4 are to be averaged"):
         last_checkpoints(checkpoints(tmp_path), 4)
+    with pytest.raises(CheckpointError, match="nodir is no run folder"):
+        last_checkpoints(tmp_path / "nodir", 2)
 
 
 def test_nothing_is_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,10 @@ from babyllama.training.saving.model_folder import save_model_folder
 def last_checkpoints(run: str | Path, count: int) -> list[Path]:
     """The `count` checkpoints of a run that have seen the most words, oldest first. CheckpointError when there are fewer."""
     paths = RunPaths(Path(run))
+    if not paths.is_run:
+        raise CheckpointError(
+            f"--last {count}: {run} is no run folder of ours; name the run whose checkpoints are averaged."
+        )
     folders = [path for path in paths.checkpoints.glob("*") if (path / "config.json").is_file() and path != paths.best]
     by_words = {locate_model(path).words_seen or 0: path for path in sorted(folders)}
     if len(by_words) < count:

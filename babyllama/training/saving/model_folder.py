@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 
 from babyllama.artifacts import Manifest, atomic_folder, file_facts, read_json, write_json
 from babyllama.errors import TrainingError
+from babyllama.evaluation.models import without_progress_bars
 from babyllama.runs.locate import CHECKPOINT_FACTS
 from babyllama.tokenizer import save_tokenizer
 
@@ -36,7 +37,7 @@ def save_model_folder(
     `weights` is a state dict to write instead of the model's own; `then` is what to do once there is space again.
     """
     try:
-        with atomic_folder(path) as folder:
+        with atomic_folder(path) as folder, without_progress_bars():
             model.save_pretrained(folder, state_dict=weights)
             save_tokenizer(tokenizer, folder)
             _readable_by_older_versions(folder)

@@ -7,6 +7,7 @@ import os
 import re
 import types
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -136,29 +137,30 @@ def check_repo_name(text: str) -> str:
     return text
 
 
-def _language(text: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}|multilingual", text, re.ASCII):
-        raise ValueError("must be an ISO 639 code of two or three letters, as en, or multilingual")
-    return text
+def _spelled(pattern: str, rule: str) -> Callable[[str], str]:
+    """A check that a text is spelled as `pattern`; `rule` says in words how that is."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(rule)
+        return text
+
+    return check
 
 
-def _licence(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text, re.ASCII):
-        raise ValueError(
-            "must be spelled as the Hub does, in lower case without spaces: mit, apache-2.0, cc-by-4.0, other"
-        )
-    return text
+_language = _spelled(
+    "[a-z]{2,3}|multilingual", "must be an ISO 639 code of two or three letters, as en, or multilingual"
+)
+_licence = _spelled(
+    "[a-z0-9][a-z0-9.-]*",
+    "must be spelled as the Hub does, in lower case without spaces: mit, apache-2.0, cc-by-4.0, other",
+)
+_device_name = _spelled(r"auto|cpu|mps|cuda(:\d{1,3})?", "must be auto, cpu, cuda, cuda:N or mps")
 
 
 def _module_name(text: str) -> str:
     if not all(part.isidentifier() for part in text.split(".")):
         raise ValueError("must be the name of a Python module, without .py")
-    return text
-
-
-def _device_name(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
-        raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
     return text
 
 

@@ -3,55 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from babyllama.config.amounts import parse_amount
 from babyllama.config.sections import Config
-from babyllama.config.tables import CLEANERS, FAMILIES, OBJECTIVES, OPTIMIZERS, PREDICATES, PROTOCOLS, TASKS
+from babyllama.config.tables import CLEANERS, FAMILIES, OPTIMIZERS, PREDICATES, PROTOCOLS, TASKS
 from babyllama.registry import suggestion
-
-Finding = tuple[str, str]
-"""(dotted key, broken rule)"""
-Rule = Callable[[Config], Iterator[Finding]]
+from babyllama.settings import objective_checks
+from babyllama.settings.rules import Finding, Rules
 
 FAMILY_KEYS = ("n_kv_head", "resid_pdrop", "attn_pdrop", "embd_pdrop", "architecture", "hf")
 """Keys of the `model` section that only some families have."""
-
-_rules: list[tuple[tuple[str, ...], Rule]] = []
+RULES = Rules()
 
 
 def cross_checks(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
     """Every contradiction between the keys of `config`, but for rules on keys that are `broken` by themselves."""
-    for keys, rule in _rules:
-        if any(_inside(key, mistake) for key in keys for mistake in broken):
-            continue
-        for key, text in rule(config):
-            if not any(_inside(mistake, key) for mistake in broken):
-                yield key, text
+    for rules in (RULES, objective_checks.RULES):
+        yield from rules.broken(config, broken)
 
 
-def _inside(key: str, other: str) -> bool:
-    """Is `key` the key `other`, or one below it?"""
-    return key == other or key.startswith((f"{other}.", f"{other}["))
-
-
-def _on(*keys: str) -> Callable[[Rule], Rule]:
-    """A rule that reads `keys`."""
-
-    def enter(rule: Rule) -> Rule:
-        _rules.append((keys, rule))
-        return rule
-
-    return enter
-
-
-@_on("model.type")
+@RULES.on("model.type")
 def _known_family(config: Config) -> Iterator[Finding]:
     if config.model.type not in FAMILIES:
         yield "model.type", f"unknown model type; {suggestion(config.model.type, FAMILIES)}"
 
 
-@_on("model.type", *(f"model.{key}" for key in FAMILY_KEYS))
+@RULES.on("model.type", *(f"model.{key}" for key in FAMILY_KEYS))
 def _keys_of_the_family(config: Config) -> Iterator[Finding]:
     model = config.model
     if model.type not in FAMILIES:
@@ -63,7 +41,7 @@ def _keys_of_the_family(config: Config) -> Iterator[Finding]:
             yield f"model.{key}", f"{model.type} has no such setting ({', '.join(have)} has); remove the key"
 
 
-@_on("model.type", "model.hidden_size")
+@RULES.on("model.type", "model.hidden_size")
 def _rules_of_the_family(config: Config) -> Iterator[Finding]:
     model = config.model
     if model.type in FAMILIES:
@@ -71,14 +49,14 @@ def _rules_of_the_family(config: Config) -> Iterator[Finding]:
             yield f"model.{key}", rule
 
 
-@_on("model.max_position_embeddings", "data.seq_length")
+@RULES.on("model.max_position_embeddings", "data.seq_length")
 def _context_holds_a_block(config: Config) -> Iterator[Finding]:
     longest = config.model.max_position_embeddings
     if longest is not None and longest < config.data.seq_length:
         yield "model.max_position_embeddings", f"must be at least data.seq_length ({config.data.seq_length})"
 
 
-@_on("publish.license", "publish.license_name", "publish.license_link")
+@RULES.on("publish.license", "publish.license_name", "publish.license_link")
 def _other_licence_is_named(config: Config) -> Iterator[Finding]:
     publish = config.publish
     named = publish.license_name, publish.license_link
@@ -88,7 +66,7 @@ def _other_licence_is_named(config: Config) -> Iterator[Finding]:
         yield "publish.license", "must be other where license_name or license_link is given"
 
 
-@_on("training.batch_size", "training.effective_batch_size")
+@RULES.on("training.batch_size", "training.effective_batch_size")
 def _effective_batch(config: Config) -> Iterator[Finding]:
     effective, micro = config.training.effective_batch_size, config.training.batch_size
     if micro == "auto":
@@ -102,7 +80,7 @@ def _effective_batch(config: Config) -> Iterator[Finding]:
         )
 
 
-@_on("training.batch_size", "training.effective_batch_size", "training.gradient_accumulation_steps")
+@RULES.on("training.batch_size", "training.effective_batch_size", "training.gradient_accumulation_steps")
 def _accumulation(config: Config) -> Iterator[Finding]:
     training = config.training
     effective, micro = training.effective_batch_size, training.batch_size
@@ -117,7 +95,7 @@ def _accumulation(config: Config) -> Iterator[Finding]:
         )
 
 
-@_on("training.fp16", "training.bf16", "training.precision")
+@RULES.on("training.fp16", "training.bf16", "training.precision")
 def _one_precision(config: Config) -> Iterator[Finding]:
     training = config.training
     asked = {name for name in ("fp16", "bf16") if getattr(training, name)}
@@ -127,7 +105,7 @@ def _one_precision(config: Config) -> Iterator[Finding]:
         yield "training.precision", f"contradicts {asked.pop()}: true; keep one of the two"
 
 
-@_on("data.random_offset", "data.shuffle", "data.packing")
+@RULES.on("data.random_offset", "data.shuffle", "data.packing")
 def _cut_anew(config: Config) -> Iterator[Finding]:
     data = config.data
     if data.random_offset and data.packing != "concat":
@@ -136,40 +114,13 @@ def _cut_anew(config: Config) -> Iterator[Finding]:
         yield "data.shuffle", f"documents change places with packing: concat; {data.packing} places them itself"
 
 
-@_on("data.format", "data.packing", "training.objective")
-def _whole_examples(config: Config) -> Iterator[Finding]:
-    if config.data.format == "text":
-        return
-    if config.data.packing == "concat":
-        yield "data.packing", "concat cuts examples apart from their prompts; use best_fit or separate"
-    if config.training.objective != "causal":
-        yield "training.objective", "must be causal for data.format: instructions, whose prompts are only read"
-
-
-@_on("data.format", "data.template")
-def _template_of_instructions(config: Config) -> Iterator[Finding]:
-    if config.data.format == "text" and config.data.template != "plain":
-        yield "data.template", "is read with data.format: instructions; set it, or remove the key"
-
-
-@_on("model.init_from", "tokenizer", "model.resid_pdrop", "model.attn_pdrop", "model.embd_pdrop")
-def _starting_weights(config: Config) -> Iterator[Finding]:
-    if config.model.init_from is None:
-        return
-    if config.tokenizer is not None:
-        yield "tokenizer", "model.init_from brings the tokenizer it was trained with; remove the section"
-    for key in ("resid_pdrop", "attn_pdrop", "embd_pdrop"):
-        if getattr(config.model, key) is not None:
-            yield f"model.{key}", "is that of the model in model.init_from; remove the key"
-
-
-@_on("data.seq_length")
+@RULES.on("data.seq_length")
 def _something_to_predict(config: Config) -> Iterator[Finding]:
     if config.data.seq_length < 2:
         yield "data.seq_length", "must be at least 2: each token is predicted from the ones before it"
 
 
-@_on("data.eval_path", "evaluation.tasks", "evaluation.curve_tasks", "training.keep_best")
+@RULES.on("data.eval_path", "evaluation.tasks", "evaluation.curve_tasks", "training.keep_best")
 def _held_out_text(config: Config) -> Iterator[Finding]:
     if config.data.eval_path is not None:
         return
@@ -180,7 +131,7 @@ def _held_out_text(config: Config) -> Iterator[Finding]:
         yield "training.keep_best", "needs held-out text to tell which model is best: set data.eval_path"
 
 
-@_on("evaluation.tasks", "evaluation.curve_tasks", "evaluation.protocol")
+@RULES.on("evaluation.tasks", "evaluation.curve_tasks", "evaluation.protocol")
 def _known_tasks_and_protocol(config: Config) -> Iterator[Finding]:
     for key in ("tasks", "curve_tasks"):
         for task in getattr(config.evaluation, key):
@@ -190,53 +141,13 @@ def _known_tasks_and_protocol(config: Config) -> Iterator[Finding]:
         yield "evaluation.protocol", f"unknown protocol; {suggestion(config.evaluation.protocol, PROTOCOLS)}"
 
 
-@_on("training.objective")
-def _known_objective(config: Config) -> Iterator[Finding]:
-    if config.training.objective not in OBJECTIVES:
-        yield "training.objective", f"unknown objective; {suggestion(config.training.objective, OBJECTIVES)}"
-
-
-@_on("training.objective", "objective")
-def _objective_section(config: Config) -> Iterator[Finding]:
-    section, name = config.objective, config.training.objective
-    if section is None:
-        return
-    if name == "causal":
-        yield "objective", "is read by training.objective: hybrid or masked; name one of them, or remove the section"
-    if name == "masked" and {"masked_share", "masked_share_end"} & section.model_fields_set:
-        yield "objective.masked_share", "in training.objective: masked every row is; remove the key, or name hybrid"
-    if section.longest_span < section.shortest_span:
-        yield "objective.longest_span", f"is less than objective.shortest_span ({section.shortest_span})"
-    if section.mask_token_share + section.random_token_share > 1 + 1e-9:
-        yield (
-            "objective.random_token_share",
-            f"is more than objective.mask_token_share ({section.mask_token_share:g}) leaves of the hidden tokens",
-        )
-
-
-@_on("training.objective", "distillation")
-def _teachers(config: Config) -> Iterator[Finding]:
-    section, name = config.distillation, config.training.objective
-    if section is not None and name in ("causal", "hybrid", "masked"):
-        yield (
-            "distillation",
-            "is read by training.objective: distillation, which babyllama distill sets; or remove the section",
-        )
-    if name == "distillation" and (section is None or (not section.teachers and section.alpha < 1)):
-        yield "distillation.teachers", "is required: a list of run folders, checkpoints or Hub names"
-    if section is not None and section.self_distillation and len(section.teachers) != 1:
-        yield "distillation.self_distillation", f"needs one teacher, a finished run; {len(section.teachers)} are given"
-    if section is not None and section.weights is not None and len(section.weights) != len(section.teachers):
-        yield "distillation.weights", f"must have a number for each of the {len(section.teachers)} teachers"
-
-
-@_on("optimization.optimizer")
+@RULES.on("optimization.optimizer")
 def _known_optimizer(config: Config) -> Iterator[Finding]:
     if config.optimization.optimizer not in OPTIMIZERS:
         yield "optimization.optimizer", f"unknown optimizer; {suggestion(config.optimization.optimizer, OPTIMIZERS)}"
 
 
-@_on("mixing.sources", "mixing.dev_sources")
+@RULES.on("mixing.sources", "mixing.dev_sources")
 def _sources(config: Config) -> Iterator[Finding]:
     if config.mixing is None:
         return
@@ -248,13 +159,13 @@ def _sources(config: Config) -> Iterator[Finding]:
                 yield f"mixing.{group}[{index}].domain", f"unknown domain; {suggestion(source.domain, CLEANERS)}"
 
 
-@_on("mixing.dev_sources", "mixing.dev_budget")
+@RULES.on("mixing.dev_sources", "mixing.dev_budget")
 def _held_out_budget(config: Config) -> Iterator[Finding]:
     if config.mixing is not None and config.mixing.dev_sources and not config.mixing.dev_budget:
         yield "mixing.dev_sources", "needs mixing.dev_budget, the size of the held-out text"
 
 
-@_on("mixing.filter", "mixing.replace", "mixing.dev_sources")
+@RULES.on("mixing.filter", "mixing.replace", "mixing.dev_sources")
 def _edits(config: Config) -> Iterator[Finding]:
     mixing = config.mixing
     if mixing is None:
@@ -280,7 +191,7 @@ def _edits(config: Config) -> Iterator[Finding]:
         )
 
 
-@_on("mixing.budget", "mixing.dev_budget", "mixing.unit", "mixing.exact", "mixing.on_short")
+@RULES.on("mixing.budget", "mixing.dev_budget", "mixing.unit", "mixing.exact", "mixing.on_short")
 def _budgets(config: Config) -> Iterator[Finding]:
     mixing = config.mixing
     if mixing is None:

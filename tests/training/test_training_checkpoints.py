@@ -210,7 +210,7 @@ def test_word_checkpoints_are_models_ready_to_upload(tmp_path: Path, monkeypatch
 
 
 def test_a_run_that_has_nearly_reached_the_next_entry_ends_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Ten epochs over a cleaned text of the strict-small track are a little less than 100 million words."""
     assert [at_the_end(words) for words in (94_000_000, 95_000_000, 100_000_000)] == [[], [100], []]
@@ -219,7 +219,9 @@ def test_a_run_that_has_nearly_reached_the_next_entry_ends_with_it(
     words = int(read_rows(paths.losses)[-1]["words_seen"])
     unit = words // 9 + 1  # nine of these "millions" are a little more than the run sees
     monkeypatch.setattr("babyllama.training.session.WordCheckpoints", partial(WordCheckpoints, unit=unit))
+    capfd.readouterr()
     _, paths = tiny_run(tmp_path / "b", training={"word_checkpoints": True})
+    assert f"(the run ends with {100 * words / (9 * unit):.1f} % of its words)" in capfd.readouterr().err
     last = paths.words_checkpoint(9)
     facts = json.loads((last / "checkpoint.json").read_text())
     assert facts["words_seen"] == words < 9 * unit
@@ -269,7 +271,10 @@ def test_the_systems_own_refusal_to_write_weights_is_one_error(tmp_path: Path) -
     [
         (600_000, "sees about 600,000 words and the schedule begins at 1,000,000, so it saves none"),
         (1_000_000, "word checkpoints: 1, chck_1M to chck_1M"),
-        (97_600_000, "word checkpoints: 19, chck_1M to chck_100M of about 97,600,000 words seen"),
+        (
+            97_600_000,
+            "chck_1M to chck_100M of about 97,600,000 words seen; the last model stands for chck_100M, with 97.6 % of it",
+        ),
         (25_000_000, "word checkpoints: 11, chck_1M to chck_20M of about 25,000,000 words seen"),
     ],
 )

@@ -32,13 +32,21 @@ def at_the_end(words: int, unit: int = MILLION) -> list[int]:
 
 def announcement(words: int) -> str:
     """What a run that sees about `words` words will save."""
-    due = crossed(0, words) + at_the_end(words)
+    early = at_the_end(words)
+    due = crossed(0, words) + early
     if not due:
         return (
             f"note: training.word_checkpoints: the run sees about {words:,} words and the schedule begins at 1,000,000, so it "
             "saves none; final/ is the only model"
         )
-    return f"word checkpoints: {len(due)}, chck_{due[0]}M to chck_{due[-1]}M of about {words:,} words seen"
+    told = f"word checkpoints: {len(due)}, chck_{due[0]}M to chck_{due[-1]}M of about {words:,} words seen"
+    return told + "".join(
+        f"; the last model stands for chck_{entry}M, with {_share(words, entry)} of it" for entry in early
+    )
+
+
+def _share(words: int, entry: int, unit: int = MILLION) -> str:
+    return f"{100 * words / (entry * unit):.1f} %"
 
 
 class WordCheckpoints(Hook):
@@ -64,5 +72,10 @@ class WordCheckpoints(Hook):
             for entry in due:
                 path = trainer.saver.paths.words_checkpoint(entry)
                 trainer.saver.save_model(path, trainer.model, facts=facts)
-                console.say(f"step {step}: {words:,} words seen, saved {path}")
+                early = (
+                    f" (the run ends with {_share(words, entry, self.unit)} of its words)"
+                    if words < entry * self.unit
+                    else ""
+                )
+                console.say(f"step {step}: {words:,} words seen, saved {path}{early}")
         journal.clock.training(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 
 
 def duration(seconds: float) -> str:
@@ -111,3 +112,9 @@ def code(name: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     space = " " if len(fence) > 1 or not shown.strip() else ""
     return f"{fence}{space}{shown}{space}{fence}"
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]], rule: str = "---") -> str:
+    """A table of cells that are Markdown already; `rule` stands below every heading but the first (`--:` puts to the right)."""
+    lines = [headings, ["---"] + [rule] * (len(headings) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -3,6 +3,7 @@
 import pytest
 
 from babyllama import text
+from babyllama.text import markdown_table
 
 pytestmark = pytest.mark.unit
 
@@ -44,3 +45,8 @@ def test_markdown_shows_markup_as_text() -> None:
 )
 def test_code_is_shown_as_it_is(name: str, shown: str) -> None:
     assert text.code(name) == shown
+
+
+def test_numbers_of_a_markdown_table_stand_to_the_right_where_that_is_asked_for() -> None:
+    assert markdown_table(["", "a"], [("b", "1")]) == "|  | a |\n| --- | --- |\n| b | 1 |"
+    assert markdown_table(["", "a", "b"], [], "--:") == "|  | a | b |\n| --- | --: | --: |"

@@ -9,7 +9,7 @@ from babyllama.reporting.card_metadata import family_summary, named_data_sets
 from babyllama.reporting.comparison import figures, shown
 from babyllama.reporting.energy import energy
 from babyllama.runs import RunFacts
-from babyllama.text import code, markdown
+from babyllama.text import code, markdown, markdown_table
 
 
 def results(facts: RunFacts) -> str:
@@ -17,10 +17,9 @@ def results(facts: RunFacts) -> str:
     rows = figures(facts)
     if not rows:
         return "Not evaluated yet: " + code(f"babyllama evaluate {facts.paths.root.as_posix()}") + "."
-    parts = ["| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())]
+    parts = [markdown_table(("measure", "value"), rows.items())]
     for table in (table for result in shown(facts) for table in result.card_tables()):
-        lines = [["", *table.columns], ["---"] * (1 + len(table.columns)), *table.rows]
-        parts += [f"### {table.title}", "\n".join("| " + " | ".join(line) + " |" for line in lines), *table.below]
+        parts += [f"### {table.title}", markdown_table(["", *table.columns], table.rows), *table.below]
     return "\n\n".join(parts)
 
 

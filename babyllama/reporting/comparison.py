@@ -12,7 +12,7 @@ from babyllama.errors import DamagedFileError, RunError
 from babyllama.evaluation.results import Result, fullest, result_of
 from babyllama.runs import RunFacts, RunPaths, read_run
 from babyllama.runs.run import learned_settings
-from babyllama.text import code, duration, markdown, one_line
+from babyllama.text import code, duration, markdown, markdown_table, one_line
 
 MARK = "<!-- written by babyllama card --compare; it is replaced when the command is run again -->"
 
@@ -66,7 +66,7 @@ def side_by_side(facts: Sequence[RunFacts], headings: Sequence[str]) -> str:
     columns = [_facts(one) | figures(one) for one in facts]
     labels = dict.fromkeys(label for column in columns for label in column)
     rows = [[label, *(column.get(label, "-") for column in columns)] for label in labels]
-    return _table(["", *headings], rows)
+    return markdown_table(["", *headings], rows)
 
 
 def shown(facts: RunFacts) -> list[Result]:
@@ -108,16 +108,11 @@ def _settings(facts: Sequence[RunFacts]) -> str:
         for key in keys
         if any(one.get(key) != settings[0].get(key) for one in settings)
     ]
-    return _table(["key", *(markdown(one.name) for one in facts)], rows) if rows else "Nothing."
+    return markdown_table(["key", *(markdown(one.name) for one in facts)], rows) if rows else "Nothing."
 
 
 def _value(value: Any) -> str:
     return "-" if value is None else code(one_line(str(value)))
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _link(target: Path, folder: Path) -> str:

@@ -18,7 +18,7 @@ from babyllama.reporting.views.base import (
     Shares,
     Source,
 )
-from babyllama.text import markdown, percent
+from babyllama.text import markdown, markdown_table, percent
 
 MARK = "<!-- written by babyllama report; it is replaced when the command is run again -->"
 
@@ -74,9 +74,8 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [[markdown(cell.strip()) for cell in row] for row in (headings, *rows)]
-    lines.insert(1, ["---"] * len(headings))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    first, *others = [[markdown(cell.strip()) for cell in row] for row in (headings, *rows)]
+    return markdown_table(first, others)
 
 
 def _number(value: float | None) -> str:

@@ -20,7 +20,7 @@ from babyllama.studies.plots import draw_study
 from babyllama.studies.power_law import PowerLaw, fit_power_law
 from babyllama.studies.results import LOSS, PointResult, gather, measure_names
 from babyllama.studies.state import StudyState
-from babyllama.text import code, csv_cell, duration, markdown, short_count
+from babyllama.text import code, csv_cell, duration, markdown, markdown_table, short_count
 
 COUNTS = ("parameters", "tokens seen", "tokens per second", "peak memory, MB")
 """Measures shown short, without a spread."""
@@ -217,11 +217,11 @@ def _levels(one: PointResult) -> str:
 def _markdown_table(table: Table) -> str:
     lines = [f"**{markdown(table.title)}**", *map(markdown, table.above)]
     if table.rows:
-        rows = [["", *table.columns], ["---"] + ["--:"] * len(table.columns)]
+        rows = []
         for number, row in enumerate(table.rows):
             cells = [code(row[0]), *map(markdown, row[1:])]
             rows.append([f"**{cell}**" if number in table.bold else cell for cell in cells])
-        lines.append("\n".join("| " + " | ".join(row) + " |" for row in rows))
+        lines.append(markdown_table(["", *table.columns], rows, "--:"))
     return "\n\n".join([*lines, *map(markdown, table.below)])
 
 

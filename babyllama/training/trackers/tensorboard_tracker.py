@@ -9,6 +9,7 @@ from typing import Any
 from babyllama import console
 from babyllama.config.scalars import dump
 from babyllama.evaluation.results import Table
+from babyllama.text import markdown_table
 from babyllama.training.trackers.base import About, Tracker
 
 
@@ -38,10 +39,7 @@ class TensorBoardTracker(Tracker):
         for name, value in numbers.items():
             self._writer.add_scalar(f"scores/{name}", value, step)
         for table in tables:
-            lines = [["", *table.columns], ["---"] * (1 + len(table.columns)), *table.rows]
-            self._writer.add_text(
-                f"tables/{table.title}", "\n".join("| " + " | ".join(line) + " |" for line in lines), step
-            )
+            self._writer.add_text(f"tables/{table.title}", markdown_table(["", *table.columns], table.rows), step)
 
     def finish(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from babyllama.runs.paths import RunPaths
 from babyllama.runs.publication import with_publication
 from babyllama.runs.record import RunRecord
 from babyllama.runs.results import StoredResult, load_results
-from babyllama.runs.rows import read_numbers
+from babyllama.runs.rows import Columns, read_columns
 from babyllama.runs.run import Run
 
 
@@ -24,8 +24,8 @@ class RunFacts:
     config: Config
     record: RunRecord | None
     metrics: TrainingMetrics | None
-    losses: list[dict[str, float | None]]
-    """Rows of losses.csv; an empty cell is None."""
+    losses: Columns
+    """losses.csv; {} where there is none."""
     results: list[StoredResult] = field(default_factory=list)
     """Results of the final model."""
     checkpoint_results: list[StoredResult] = field(default_factory=list)
@@ -64,7 +64,7 @@ def read_run(paths: RunPaths) -> RunFacts:
         config=with_publication(run.config, paths),
         record=record,
         metrics=metrics,
-        losses=read_numbers(paths.losses),
+        losses=read_columns(paths.losses),
         results=load_results(paths.evaluation),
         checkpoint_results=[result for folder in folders for result in load_results(folder)],
     )

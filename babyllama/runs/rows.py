@@ -131,13 +131,15 @@ def read_numbers(path: Path) -> list[dict[str, float | None]]:
 
 
 def read_columns(path: Path) -> Columns:
-    """The whole rows of such a file by column, for files of millions of rows; {} for one without a row.
+    """The whole rows of such a file by column, for files of millions of rows; {} for one without a row, or for no file.
 
     A last line cut off by a kill is left out. `DamagedFileError` for a cell that is no number.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow
 
+    if not path.exists():
+        return {}
     data = read_bytes(path)
     data = data[: data.rfind(b"\n") + 1]
     names = next(csv.reader([data[: data.find(b"\n")].decode("utf-8", "replace")]), [])

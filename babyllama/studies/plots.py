@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from babyllama.reporting.figures import GREY, colour, new_figure, plain, save_figure, styled
-from babyllama.runs.rows import read_numbers
+from babyllama.reporting.views.curves import seconds
+from babyllama.runs.rows import read_columns
 from babyllama.studies.power_law import PowerLaw
-from babyllama.studies.results import LOSS, PointResult, RunResult, measure_names, seconds_of
+from babyllama.studies.results import LOSS, PointResult, RunResult, measure_names
 from babyllama.text import short_count
 
 if TYPE_CHECKING:
@@ -93,9 +96,9 @@ def curves(points: Sequence[PointResult], task: str) -> Figure:
     for index, point in enumerate(points):
         ink = colour(index)
         for number, run in enumerate(point.runs):
-            tokens, seconds, values, label = curve(run, task)
+            tokens, times, values, label = curve(run, task)
             name = point.point.label if number == 0 else None
-            for axes, x in zip(panels, (tokens, seconds), strict=True):
+            for axes, x in zip(panels, (tokens, times), strict=True):
                 axes.plot(x, values, color=ink, alpha=0.8, marker="o", markersize=2.5, linewidth=1.2, label=name)
     for axes, what in zip(panels, ("tokens seen", "seconds of training"), strict=True):
         axes.set_xlabel(what)
@@ -108,34 +111,21 @@ def curves(points: Sequence[PointResult], task: str) -> Figure:
 
 def curve(run: RunResult, task: str) -> tuple[list[float], list[float], list[float], str]:
     """(tokens seen, seconds of training, values, what they are) of the held-out loss, or of a task's curve."""
-    steps = {row["step"]: seconds for row, seconds in zip(run.facts.losses, seconds_of(run.facts), strict=True)}
+    losses = run.facts.losses
     if task == "losses":
-        rows, column, label, scale = run.facts.losses, "eval_loss", "held-out block loss, nats per token", 1.0
+        columns, column, label, scale = losses, "eval_loss", "held-out block loss, nats per token", 1.0
     else:
-        rows = read_numbers(run.facts.paths.curve(task))
-        names = [
-            name for name in (rows[0] if rows else {}) if name not in ("step", "words_seen", "tokens_seen", "pairs")
-        ]
+        columns = read_columns(run.facts.paths.curve(task))
+        names = [name for name in columns if name not in ("step", "words_seen", "tokens_seen", "pairs")]
         column = "accuracy" if "accuracy" in names else names[0] if names else ""
         label, scale = (f"{task} accuracy, %", 100.0) if column == "accuracy" else (f"{task} {column}", 1.0)
-    known = sorted((step, seconds) for step, seconds in steps.items() if step is not None)
-    tokens, times, values = [], [], []
-    for row in rows:
-        value, step = row.get(column), row.get("step")
-        if value is not None and step is not None:
-            tokens.append(row.get("tokens_seen") or 0.0)
-            times.append(_seconds_at(known, step))
-            values.append(scale * value)
-    return tokens, times, values, label
-
-
-def _seconds_at(known: Sequence[tuple[float, float]], step: float) -> float:
-    """Between two rows of losses.csv, in proportion."""
-    import numpy
-
-    if not known:
-        return 0.0
-    return float(numpy.interp(step, [0.0, *(one for one, _ in known)], [0.0, *(seconds for _, seconds in known)]))
+    if column not in columns or not {"step", "tokens_seen"} <= columns.keys():
+        return [], [], [], label
+    rows = np.flatnonzero(np.isfinite(columns[column]))
+    steps, passed = (losses["step"], seconds(losses)) if losses else ((), ())
+    # Between two rows of losses.csv, in proportion.
+    times: Any = np.interp(columns["step"][rows], [0.0, *steps], [0.0, *passed])
+    return columns["tokens_seen"][rows].tolist(), times.tolist(), (scale * columns[column][rows]).tolist(), label
 
 
 @styled

@@ -102,14 +102,3 @@ def measures_of(facts: RunFacts) -> dict[str, float]:
 def measure_names(points: Sequence[PointResult]) -> list[str]:
     """Every measure that some run has, in the order of a run's own."""
     return list(dict.fromkeys(name for point in points for one in point.runs for name in one.measures))
-
-
-def seconds_of(facts: RunFacts) -> list[float]:
-    """Seconds of training steps up to each row of losses.csv: tokens by their speed, evaluations left out."""
-    total, before, found = 0.0, 0.0, []
-    for row in facts.losses:
-        seen, speed = row.get("tokens_seen") or before, row.get("tokens_per_second")
-        total += (seen - before) / speed if speed else 0.0
-        before = seen
-        found.append(total)
-    return found

@@ -50,10 +50,8 @@ def run(args: argparse.Namespace) -> int:
         ).items():
             console.say(f"{file}: {count:,} prompts with their stories")
         return 0
-    flags = [*train.flags_of(args), ("finetune", "data.format", "instructions")]
-    given = {key: getattr(args, flag.replace("-", "_")) for flag, key in FLAGS.items()}
-    flags += [(f"--{flag}", key, given[key]) for flag, key in FLAGS.items() if given[key] is not None]
-    config = config_from(args, flags)
+    as_instructions = ("finetune", "data.format", "instructions")
+    config = config_from(args, [*train.flags_of(args), as_instructions, *train.given(args, FLAGS)])
     if config.model.init_from is None:
         raise ConfigError("model.init_from is not given: which model shall be trained on? --model names it.")
     return train.train_or_plan(config, args)

@@ -9,10 +9,12 @@ train.py --config C --resume_from_checkpoint                go on after an inter
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from babyllama import console
 from babyllama.cli.options import add_config_arguments, config_from
 from babyllama.config import Config
+from babyllama.settings import Flag
 
 FLAGS = {
     "lr": "training.lr",
@@ -85,15 +87,12 @@ def train_or_plan(config: Config, args: argparse.Namespace) -> int:
     return 0
 
 
-def flags_of(args: argparse.Namespace) -> list[tuple[str, str, object]]:
+def flags_of(args: argparse.Namespace) -> list[Flag]:
     """Every shorthand that was given, zero and false included. Values are read as overrides are."""
-    found: list[tuple[str, str, object]] = []
-    for flag, key in FLAGS.items():
-        text = getattr(args, flag.replace("-", "_"))
-        if text is not None:
-            found.append((f"--{flag}", key, text))
-    for flag, key in SWITCHES.items():
-        value = getattr(args, flag.replace("-", "_"))
-        if value is not None:
-            found.append((f"--{flag}", key, value))
-    return found
+    return given(args, FLAGS | SWITCHES)
+
+
+def given(args: argparse.Namespace, flags: Mapping[str, str]) -> list[Flag]:
+    """(flag, key, value) of those of `flags` (flag -> key) that stand on the command line."""
+    values = ((flag, key, getattr(args, flag.replace("-", "_"))) for flag, key in flags.items())
+    return [(f"--{flag}", key, value) for flag, key, value in values if value is not None]

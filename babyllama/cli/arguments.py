@@ -102,3 +102,13 @@ def seconds(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of seconds from 1")
     return int(text)
+
+
+def repo_name(text: str) -> str:
+    """The argparse type of a repository on the Hub."""
+    from babyllama.config.types import check_repo_name
+
+    try:
+        return check_repo_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

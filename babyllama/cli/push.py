@@ -14,14 +14,17 @@ import argparse
 from pathlib import Path
 
 from babyllama import console
-from babyllama.errors import ConfigError, RunError
+from babyllama.cli.arguments import repo_name
+from babyllama.errors import RunError
 from babyllama.runs import Run, read_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, and where it goes."""
     parser.add_argument("run", metavar="RUN", help="run folder, for example models/Llama-10M")
-    parser.add_argument("--repo-id", metavar="OWNER/NAME", help="repository (default: publish.repo_id of the run)")
+    parser.add_argument(
+        "--repo-id", type=repo_name, metavar="OWNER/NAME", help="repository (default: publish.repo_id of the run)"
+    )
     parser.add_argument("--private", action="store_true", help="make the repository private when it is made")
     parser.add_argument(
         "--revisions",
@@ -34,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the files by branch, and send them."""
-    from babyllama.config.types import check_repo_name
     from babyllama.publishing.hub import push
     from babyllama.publishing.hub_files import branches_of
     from babyllama.text import file_size, plural
@@ -46,10 +48,6 @@ def run(args: argparse.Namespace) -> int:
         raise RunError(
             f"where to? Name a repository with --repo-id, or keep one: babyllama card {args.run} publish.repo_id=..."
         )
-    try:
-        check_repo_name(repo_id)
-    except ValueError as error:
-        raise ConfigError(f"--repo-id {repo_id}: {error}.") from error
     branches = branches_of(found, repo_id, revisions=args.revisions)
     if publish.license is None:
         console.warn(

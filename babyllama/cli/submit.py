@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babyllama import console
+from babyllama.cli.arguments import repo_name
 from babyllama.config.tables import SUITES
 from babyllama.errors import ConfigError, EvaluationError
 from babyllama.runs import Run
@@ -36,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="folder of the evaluation data (default: data/evaluation)")
     parser.add_argument(
-        "--repo-id", metavar="OWNER/NAME", help="where the model is on the Hub (default: publish.repo_id)"
+        "--repo-id",
+        type=repo_name,
+        metavar="OWNER/NAME",
+        help="where the model is on the Hub (default: publish.repo_id)",
     )
     parser.add_argument(
         "--track",

@@ -138,3 +138,13 @@ def test_json_stays_json_on_a_stream_that_takes_ascii_only(tmp_path: Path) -> No
             stream.write(json_text(value, stream=stream))
         assert json.loads(file.read_text(encoding)) == value
     assert "naïve" in (tmp_path / "utf-8").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["push", "submit"])
+def test_a_name_the_hub_would_not_take_is_refused_before_anything_is_read(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, "no/such/run", "--repo-id", "tiny"])
+    assert end.value.code == 2
+    assert "argument --repo-id: 'tiny' must be owner/name" in capsys.readouterr().err

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup story quickstart test wheel-test parity transformers-4.51 lint clean
+.PHONY: setup story quickstart test wheel-test docs parity transformers-4.51 lint clean
 
 setup: $(READY)
 

@@ -86,3 +86,13 @@ def test_every_command_of_the_readme_is_run(
     assert runs == {"quickstart", "Llama-10M", "hot"}
     measured = {result.task for result in load_results(tmp_path / "models" / "Llama-10M" / "evaluation")}
     assert {"perplexity", "blimp"} <= measured
+
+
+def test_make_runs_a_target_that_is_also_a_folder(repository: Path) -> None:
+    """Make takes a target of the name of a folder for built: `make docs` would do nothing."""
+    text = (repository / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert phony
+    targets = set(re.findall(r"^([a-z][\w.-]*):", text, re.MULTILINE))
+    assert "docs" in targets
+    assert {name for name in targets if (repository / name).exists()} <= set(phony[1].split())

@@ -59,6 +59,11 @@ def listed(names: list[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def shortened(text: str, limit: int) -> str:
+    """At most `limit` characters of a text, with `...` where it goes on."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
 def perplexity(nats_per_token: float) -> float:
     """exp of a mean loss in nats per token; infinity where that overflows."""
     return math.exp(nats_per_token) if nats_per_token < 700 else math.inf

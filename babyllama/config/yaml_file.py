@@ -20,6 +20,7 @@ from babyllama.config.types import expand_path
 from babyllama.config.yaml_errors import described
 from babyllama.errors import ConfigError
 from babyllama.registry import nearest
+from babyllama.text import shortened
 
 LARGEST = 200_000
 """Bytes of a configuration."""
@@ -29,6 +30,8 @@ MOST_VALUES = 20_000
 """Values, those of repeated anchors counted each time."""
 LONGEST_CHAIN = 20
 """Files that extend one another."""
+_LONGEST_PLACE = 200
+"""Characters of an override or a flag that an error repeats, once for each of its mistakes."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -245,13 +248,15 @@ def read_override(text: str) -> RawConfig:
     name, equals, value = text.partition("=")
     key = tuple(name.strip().split("."))
     if not equals or len(key) < 2 or not all(key):
-        raise ConfigError(f"override {text!r}: write section.key=value, for example training.lr=3e-4.")
+        raise ConfigError(
+            f"override {shortened(text, _LONGEST_PLACE)!r}: write section.key=value, for example training.lr=3e-4."
+        )
     return single_value(key, value, f"override {text}")
 
 
 def single_value(key: tuple[str, ...], value: Any, where: str) -> RawConfig:
     """One value from the command line as a raw configuration; text is read as YAML where its key asks for more than text."""
-    place = Place(where)
+    place = Place(shortened(where, _LONGEST_PLACE))
     raw = RawConfig(places={key: place})
     values: Any = _written(value, key, raw) if isinstance(value, str) else value
     for section in reversed(key):

@@ -21,10 +21,11 @@ from babyllama.config.types import Section, members_of, section_of
 from babyllama.config.yaml_file import read_override, read_yaml, single_value
 from babyllama.errors import ConfigError
 from babyllama.registry import nearest
+from babyllama.settings import starting_weights
 from babyllama.settings.checks import cross_checks
 from babyllama.settings.legacy import modernised
 from babyllama.settings.plugins import load_installed, load_plugin
-from babyllama.settings.starting_weights import fill_in
+from babyllama.text import shortened
 
 Flag = tuple[str, str, Any]
 """A command-line flag as given: (its name, the dotted key it sets, its value: text as typed, or true or false)."""
@@ -62,14 +63,16 @@ def config_from_values(values: dict[str, Any]) -> Config:
 def check(raw: RawConfig, title: str) -> Config:
     """Validate `raw` key by key and between keys; raises ConfigError with every problem at once."""
     values = typed(raw.values, Config)
-    raw.problems.extend(fill_in(values, raw))
+    raw.problems.extend(starting_weights.fill_in(values, raw))
     raw.problems.extend(_load_plugins(values.get("plugins"), raw))
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         unread = {problem.key for problem in raw.problems}
+        if starting_weights.KEY in unread:  # they would have said the rest
+            unread |= {("model", key) for key in starting_weights.REQUIRED if key not in values["model"]}
         problems = [*raw.problems, *(found for found in _from_pydantic(error, raw) if found.key not in unread)]
-        broken = {dotted(problem.key) for problem in problems}
+        broken = {dotted(key) for key in unread.union(problem.key for problem in problems)}
         problems += _contradictions(_sound_part(values, error), raw, broken)
         raise_problems(problems, title)
         raise  # a validation error always leaves a problem to report
@@ -164,7 +167,7 @@ def _from_pydantic(error: ValidationError, raw: RawConfig) -> list[Problem]:
 def _shown(value: Any, limit: int = 60) -> str:
     """A value as an error shows it: numbers as they were written, text in quotes."""
     text = str(value) if isinstance(value, Scalar) else repr(typed(value, Any))
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return shortened(text, limit)
 
 
 def _known_part(location: Sequence[str | int], *, unknown: bool) -> KeyPath:

@@ -202,7 +202,8 @@ def test_what_cannot_be_begun_with_is_one_error(base: Path, tmp_path: Path, caps
         assert main(["finetune", "--config", str(configuration(tmp_path, **sections)), *arguments]) == 2
         return capsys.readouterr().err
 
-    assert "is not there; name a run" in said("--model", "./models/none")
+    assert "is not there; name a run" in (missing := said("--model", "./models/none"))
+    assert not any(f"model.{key}" in missing for key in ("type", "hidden_size", "n_layer"))  # it would have said them
     assert "holds no model" in said("--model", "text")
     assert "model.hidden_size = 64: the weights that model.init_from names have 32" in said(model={"hidden_size": 64})
     sizes = {"type": "Llama", "hidden_size": 64, "n_layer": 2, "n_head": 4}

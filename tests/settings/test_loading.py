@@ -137,6 +137,14 @@ def test_a_missing_file_suggests_the_nearest(write) -> None:
     assert "did you mean" in mistakes(path.with_name("llama-10m.yml"))
 
 
+@pytest.mark.unit
+@pytest.mark.parametrize("override", ["study.seeds=" + "9" * 5000, "x" * 5000])
+def test_of_a_long_override_the_beginning_is_repeated(write, override: str) -> None:
+    message = mistakes(write(MINIMAL), override)
+    assert override[:40] in message
+    assert len(message) < 1000
+
+
 def test_an_override_without_section_is_explained(write) -> None:
     assert "write section.key=value" in mistakes(write(MINIMAL), "lr=3")
 

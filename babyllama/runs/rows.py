@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from babyllama import console
 from babyllama.artifacts import fingerprint_bytes, read_bytes, read_text, write_text
 from babyllama.errors import DamagedFileError, TrainingError
+from babyllama.text import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,18 +143,24 @@ def read_columns(path: Path) -> Columns:
         return {}
     data = read_bytes(path)
     data = data[: data.rfind(b"\n") + 1]
-    names = next(csv.reader([data[: data.find(b"\n")].decode("utf-8", "replace")]), [])
-    if not names or data.find(b"\n") == len(data) - 1:
-        return {}
     try:
+        if not data.isascii():  # pyarrow's handler of invalid rows prints a traceback over bytes that are no text
+            data.decode()
+        names = next(csv.reader([data[: data.find(b"\n")].decode()]), [])
+        if not names or data.find(b"\n") == len(data) - 1:
+            return {}
+        if len(set(names)) < len(names):
+            raise csv.Error("two columns have one name")
         table = arrow.read_csv(
             pa.BufferReader(data),
             parse_options=arrow.ParseOptions(invalid_row_handler=lambda row: "skip"),
             convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.float64()), null_values=[""]),
         )
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}. Put the file back from a copy.") from error
     except pa.ArrowInvalid as error:
         raise DamagedFileError(
-            f"{path} is damaged: it has a cell that is no number ({error}). Put the file back from a copy."
+            f"{path} is damaged: it has a cell that is no number ({one_line(str(error))}). Put the file back from a copy."
         ) from error
     return {name: table[name].to_numpy() for name in table.column_names}
 

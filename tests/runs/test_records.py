@@ -12,7 +12,7 @@ from evaluation_world import save_metrics, save_run
 from babyllama.errors import DamagedFileError, RunError
 from babyllama.runs import Run, RunPaths, RunRecord, StoredResult, TrainingMetrics, load_results, read_run, save_result
 from babyllama.runs.results import load_result
-from babyllama.runs.rows import RowsFile, read_numbers
+from babyllama.runs.rows import RowsFile, read_columns, read_numbers
 
 pytestmark = pytest.mark.unit
 
@@ -135,6 +135,21 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     path.write_text("step,train_loss\n1,5.0\n2,five\n")
     with pytest.raises(DamagedFileError, match="step 2 has a cell that is no number"):
         read_numbers(path)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"step,lo\xff\n1,2\n", b"step,loss\n1,2\n\xff\n", b"st\rep,loss\n1,2\n", b"step,step\n1,2\n", b"step\n\x00\n"],
+)
+def test_a_curve_that_is_junk_is_told_in_one_line(
+    junk: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_bytes(junk)
+    with pytest.raises(DamagedFileError, match=r"losses\.csv is damaged") as found:
+        read_columns(path)
+    assert "\n" not in str(found.value)
+    assert capsys.readouterr().err == ""
 
 
 def test_numbers_of_the_wrong_type_are_damage(run: RunPaths) -> None:

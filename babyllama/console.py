@@ -74,7 +74,13 @@ def results(*, width: int | None = None) -> Console:
     """The console that results are printed on: standard output, `PIPE_WIDTH` columns wide where it is no terminal."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, width=width or (None if sys.stdout.isatty() else PIPE_WIDTH), highlight=False)
+    class Results(Console):
+        """A reader that has seen enough (head, less) ends the command as everywhere else, not as rich does, with code 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Results(file=sys.stdout, width=width or (None if sys.stdout.isatty() else PIPE_WIDTH), highlight=False)
 
 
 def write(piece: str) -> None:

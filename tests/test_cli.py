@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from babyllama import console
 from babyllama.cli import COMMANDS, main, parse
 
 pytestmark = pytest.mark.unit
@@ -88,6 +89,18 @@ def test_the_root_scripts_answer(script: str, repository: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"usage: {script}.py" in done.stdout
+
+
+def test_a_table_whose_reader_has_gone_ends_as_other_output_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`babyllama report RUN --tables | head -1`: rich would exit with code 1."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", buffering=1) as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        with pytest.raises(BrokenPipeError):
+            console.results().print("x")
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), closed.fileno())
 
 
 def test_a_closed_pipe_is_no_error(repository: Path) -> None:

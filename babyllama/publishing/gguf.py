@@ -7,6 +7,8 @@ neighbouring dimensions where Hugging Face turns the two halves of a head.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,7 +194,13 @@ def _write(
         writer.fout, writer.state = [handle], WriterState.EMPTY
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
+        try:
+            writer.write_tensors_to_file()
+        except OSError as error:
+            # numpy's tofile counts what it could not write, and does not say why; a short write is a full disk.
+            if error.errno is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+            raise
 
 
 def _add_sizes(writer: Any, config: Mapping[str, Any], architecture: str) -> None:

@@ -161,6 +161,20 @@ def test_the_command_names_the_file_and_replaces_none(tmp_path: Path, capsys: py
     assert "say which format: --gguf" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def short_write(*_: Any) -> None:
+        raise OSError("262144 requested and 24816 written")  # what numpy's tofile says, without an errno
+
+    run = save_run(tmp_path / "tiny")
+    before = sorted(run.iterdir())
+    monkeypatch.setattr(gguf.GGUFWriter, "write_tensors_to_file", short_write)
+    assert main(["export", str(run), "--gguf"]) == 2
+    assert "tiny-f32.gguf: no space left on the disk" in capsys.readouterr().err
+    assert sorted(run.iterdir()) == before
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["export", str(save_run(tmp_path / "tiny")), "--gguf"]) == 2

@@ -73,9 +73,10 @@ def run(args: argparse.Namespace) -> int:
         from babyllama.device import set_threads
         from babyllama.evaluation.generation import Sampling, generate, generate_batch
 
+    sampling = {name: getattr(args, name) for name in SAMPLING}
+    Sampling(**sampling).check()  # before the prompt is shown
     set_threads()
     loaded = load(args, args.model)
-    sampling = {name: getattr(args, name) for name in SAMPLING}
     if args.chat:
         return _talk(loaded, Sampling(**sampling), prompts)
     if args.prompts:

@@ -130,6 +130,7 @@ def test_a_file_of_prompts_gives_json_lines(model: Path, tmp_path: Path, capsys:
         (["--prompts", "empty.jsonl"], "empty.jsonl:1: the prompt is empty"),
         (["--prompts", "blank.txt"], "holds no prompts"),
         (["The cat", "--prompts", "blank.txt"], "--prompts stands alone"),
+        (["The cat", "--top-k", "-1"], "--top-k -1: must be 0 (off) or more"),
         (["The cat", "--chat"], "was not fine-tuned on prompts or chats"),
     ],
 )
@@ -146,7 +147,9 @@ def test_prompts_that_are_none(
     Path("empty.jsonl").write_text('{"prompt": " "}\n')
     Path("blank.txt").write_text("\n \n")
     assert main(["generate", str(model), *arguments]) == 2
-    assert says in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.out == ""
 
 
 def test_predict_prints_a_new_sample_of_the_newest_run_each_time(

@@ -66,7 +66,8 @@ class TimedBlocks:
         place = np.arange(self.length)
         restarts = np.where(ids == 1, place, 0)
         positions = place - np.maximum.accumulate(restarts)
-        return {"input_ids": ids, "labels": ids, "position_ids": positions, "words": self.length * 3 // 4}
+        counts = {"words": self.length * 3 // 4, "tokens": self.length}
+        return {"input_ids": ids, "labels": ids, "position_ids": positions, **counts}
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         import torch

@@ -128,9 +128,9 @@ class PackedDataset:
         """Block `index` of the epoch whose blocks are shifted by `offset` tokens, and whose documents are in the order that
         `documents` stands for (0: as they were read).
 
-        input_ids, labels, position_ids: int64 [T]; words: how many words start in the block; prompt_tokens: how many are read
-        and not learned. Labels are unshifted: the label of a token is its id, -100 where padded or not learned. Positions restart at every document. With an offset the text is
-        read as a ring: the last block is followed by the tokens in front of the first, so no token is lost.
+        input_ids, labels, position_ids: int64 [T]; words: how many words start in the block; tokens: how many are no padding.
+        Labels are unshifted: the label of a token is its id, -100 where padded or not learned. Positions restart at every
+        document. With an offset the text is read as a ring: the last block is followed by the tokens in front of the first, so no token is lost.
         """
         index = index + self.num_blocks if index < 0 else index
         if not 0 <= index < self.num_blocks:
@@ -139,7 +139,7 @@ class PackedDataset:
         input_ids = np.full(length, self.pad_token_id, dtype=np.int64)
         labels = np.full(length, IGNORED, dtype=np.int64)
         positions = np.zeros(length, dtype=np.int64)
-        words = filled = prompt_tokens = 0
+        words = filled = 0
         for start, stop in self._spans(index, offset, documents):
             ids = self.tokens[start:stop]
             size = len(ids)
@@ -148,7 +148,6 @@ class PackedDataset:
             if self.marked:
                 unlearned = np.flatnonzero(~_bits(self._target_bits, start, stop))
                 labels[filled + unlearned] = IGNORED
-                prompt_tokens += len(unlearned)
             place = np.arange(size)
             low, high = np.searchsorted(self._starts, [start, stop])
             restarts = np.asarray(self._starts[low:high]) - start
@@ -162,8 +161,8 @@ class PackedDataset:
             words += self.words_between(start, stop)
             filled += size
         positions[filled:] = np.arange(length - filled)
-        block: dict[str, Any] = {"input_ids": input_ids, "labels": labels, "position_ids": positions, "words": words}
-        return block | ({"prompt_tokens": prompt_tokens} if self.marked else {})
+        counts = {"words": words, "tokens": filled}
+        return {"input_ids": input_ids, "labels": labels, "position_ids": positions, **counts}
 
     def _spans(self, index: int, offset: int, documents: int) -> list[tuple[int, int]]:
         """The stretches of the tokens that make up a block."""

@@ -77,6 +77,7 @@ def test_no_mask_without_a_boundary_and_none_when_it_is_switched_off() -> None:
         "labels": torch.arange(3, 3 + LENGTH).numpy(),
         "position_ids": torch.arange(LENGTH).numpy(),
         "words": 3,
+        "tokens": LENGTH,
     }
     assert "document_ids" not in CausalCollator(True)([row])
     assert "document_ids" in packed(True)

@@ -47,7 +47,8 @@ class TinyBlocks:
         for place in range(1, self.length):
             # As in PackedDataset, positions start anew at a document and at the padding.
             positions[place] = 0 if ids[place] == 1 or place == len(piece) else positions[place - 1] + 1
-        return {"input_ids": ids, "labels": labels, "position_ids": positions, "words": int((piece > 2).sum())}
+        counts = {"words": int((piece > 2).sum()), "tokens": len(piece)}
+        return {"input_ids": ids, "labels": labels, "position_ids": positions, **counts}
 
     def check(self, *, model_vocab_size: int | None = None) -> None:
         assert model_vocab_size is None or model_vocab_size >= VOCABULARY

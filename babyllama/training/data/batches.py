@@ -112,7 +112,7 @@ class TrainingBlocks(Dataset):
             return {**self.blocks.block(key.block, key.offset, key.documents), "key": key}
         empty = dict(self.blocks.block(0, 0))
         labels = np.full_like(np.asarray(empty["labels"]), IGNORED)
-        return {**empty, "labels": labels, "words": 0, "prompt_tokens": 0, "key": key}
+        return {**empty, "labels": labels, "words": 0, "tokens": 0, "key": key}
 
 
 def training_loader(

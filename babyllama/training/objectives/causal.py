@@ -34,7 +34,7 @@ class CausalCollator:
             batch |= document_entries(stack(rows, "position_ids"))
         batch["counts"] = {
             TARGETS: int((labels[:, 1:] != IGNORED).sum()),
-            TOKENS: int((labels != IGNORED).sum()) + sum(int(row.get("prompt_tokens", 0)) for row in rows),
+            TOKENS: sum(int(row["tokens"]) for row in rows),
             WORDS: sum(int(row["words"]) for row in rows),
         }
         return batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -112,3 +113,10 @@ def repo_name(text: str) -> str:
         return check_repo_name(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+
+
+def output_file(text: str) -> str:
+    """The argparse type of a file that is written after long work: told before it, a folder of that name loses nothing."""
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
+    return text

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from babyllama import console
+from babyllama.cli.arguments import output_file
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.console import json_text
+from babyllama.errors import ConfigError
 from babyllama.text import file_size, significant
 
 CHECKS = (
@@ -50,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--benchmark-config", metavar="FILE", help="YAML with your own completion items, prompts and batch sizes"
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="write the results as JSON there, and a picture of them beside it (.png)"
+        "--output",
+        type=output_file,
+        metavar="FILE",
+        help="write the results as JSON there, and a picture of them beside it (.png)",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
     add_model_arguments(parser)
@@ -65,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from babyllama.artifacts import write_json
     from babyllama.runs import locate_model
 
+    if args.output and Path(args.output).suffix == ".png":
+        raise ConfigError(f"--output {args.output}: name the .json file; the picture goes beside it.")
     for path in args.models:
         locate_model(path)  # a mistyped path is answered before any model library is imported
     with console.progress("loading"):

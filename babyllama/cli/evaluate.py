@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from babyllama import console
 from babyllama.artifacts import write_json
-from babyllama.cli.arguments import seed
+from babyllama.cli.arguments import output_file, seed
 from babyllama.cli.suites import add_suite_arguments, check_suite_arguments, run_suites
 from babyllama.config.tables import PROTOCOLS, TASKS
 from babyllama.console import json_text
@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="draw the comparison there (default: plots/ of the run the first model belongs to)",
     )
-    parser.add_argument("--output-path", metavar="FILE", help="write the results as JSON there, too")
+    parser.add_argument("--output-path", type=output_file, metavar="FILE", help="write the results as JSON there, too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout, nothing else there")
     add_suite_arguments(parser)
     add_model_arguments(parser)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from babyllama.cli.arguments import output_file
 from babyllama.errors import ConfigError, RunError
 
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
+        type=output_file,
         metavar="FILE",
         help="the file (default: in the run folder, else in the current one, named after the model)",
     )

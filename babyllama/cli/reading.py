@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from babyllama import console
 from babyllama.artifacts import atomic_file, read_text
+from babyllama.cli.arguments import output_file
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.cli.suites import BACKENDS
 from babyllama.console import json_text
@@ -53,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="auto", help="default: mlm for masked models, else causal"
     )
-    parser.add_argument("--output", metavar="FILE", help="write the table with the surprisals there, as CSV")
+    parser.add_argument(
+        "--output", type=output_file, metavar="FILE", help="write the table with the surprisals there, as CSV"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_model_arguments(parser)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from babyllama import console
+from babyllama.cli.arguments import output_file
 from babyllama.cli.evaluate import add_model_arguments, load
 from babyllama.console import json_text
 from babyllama.text import csv_cell
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-columns", metavar="LIST", help="columns of that table for every row of its words: item,condition"
     )
-    parser.add_argument("--output", metavar="FILE", help="where the rows go (default: stdout)")
+    parser.add_argument("--output", type=output_file, metavar="FILE", help="where the rows go (default: stdout)")
     parser.add_argument("--format", choices=FORMATS, help="default: by the output's suffix, else csv")
     parser.add_argument(
         "--whole-text", action="store_true", help="read the whole file as one text instead of one text per line"

@@ -148,3 +148,27 @@ def test_a_name_the_hub_would_not_take_is_refused_before_anything_is_read(
         main([command, "no/such/run", "--repo-id", "tiny"])
     assert end.value.code == 2
     assert "argument --repo-id: 'tiny' must be owner/name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "benchmark m --output .",
+        "evaluate m --output-path .",
+        "surprisal m --text t --output .",
+        "reading m --data d --formula f --output .",
+        "export m --gguf --output .",
+    ],
+)
+def test_a_folder_where_results_should_go_is_told_before_the_work(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(command.split())
+    assert end.value.code == 2
+    assert ". is a folder; name a file in it" in capsys.readouterr().err
+
+
+def test_a_picture_does_not_replace_the_numbers_of_a_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "m", "--output", "comparison.png"]) == 2
+    assert "--output comparison.png: name the .json file" in capsys.readouterr().err

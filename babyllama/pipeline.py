@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from babyllama import console
-from babyllama.artifacts import atomic_file, fingerprint_value, write_text
+from babyllama.artifacts import fingerprint_value, write_array, write_text
 from babyllama.config import Config
 from babyllama.corpus.fetching.origin import data_sets
 from babyllama.device import choose_device, describe_device, set_threads
@@ -165,16 +165,13 @@ def _train(
 
 def _lay_out(paths: RunPaths, config: Config, record: RunRecord, inputs: Inputs) -> None:
     """Write what a run holds from its first step on. The configuration comes first: with it the folder is a run."""
-    import numpy
-
     from babyllama.tokenizer import load_fast, load_tokenizer, save_tokenizer, tokenizer_fingerprint
 
     write_text(paths.config, resolved_yaml(config))
     kept = paths.tokenizer / "tokenizer.json"
     if not kept.is_file() or tokenizer_fingerprint(load_fast(kept)) != record.fingerprints["tokenizer"]:
         save_tokenizer(load_tokenizer(inputs.tokenizer_path), paths.tokenizer)
-    with atomic_file(paths.token_counts, "wb") as handle:
-        numpy.save(handle, inputs.train.token_counts)
+    write_array(paths.token_counts, inputs.train.token_counts)
     record.seal_files(paths)
     record.save(paths)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import platform
@@ -93,6 +94,16 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_array(path: str | Path, array: Any) -> None:
+    """Write a numpy array as .npy, atomically."""
+    import numpy
+
+    data = io.BytesIO()  # numpy's own writing to a file forgets why it failed: a full disk has no errno
+    numpy.save(data, array)
+    with atomic_file(path, "wb") as handle:
+        handle.write(data.getbuffer())
 
 
 @contextlib.contextmanager

@@ -184,6 +184,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 _MENDABLE = {
     errno.ENOSPC: "no space left on the disk; free some and run the same command again (nothing half-written is kept)",
     errno.EDQUOT: "the disk quota is used up; free some and run the same command again (nothing half-written is kept)",
+    errno.EFBIG: "the file may not grow so large here (the file system, or ulimit -f); choose another folder",
     errno.EACCES: "permission denied; choose a folder you may write to, or mend its permissions",
     errno.EPERM: "not permitted; choose a folder you may write to, or mend its permissions",
     errno.EISDIR: "a folder where a file belongs; move it away, and run the same command again",

@@ -7,6 +7,7 @@ from typing import IO
 
 import numpy as np
 
+from babyllama.artifacts import write_array
 from babyllama.dataset import layout
 from babyllama.dataset.binpacking import fill_blocks
 from babyllama.dataset.encoding import TokenBatch
@@ -71,7 +72,7 @@ class TokenWriter:
         self._word_bits.finish()
         if self._target_bits is not None:
             self._target_bits.finish()
-        np.save(self._folder / layout.TOKEN_COUNTS, self.counts)
+        write_array(self._folder / layout.TOKEN_COUNTS, self.counts)
 
     def _write(self, ids: np.ndarray, words: np.ndarray, starts: np.ndarray, targets: np.ndarray) -> None:
         """Append tokens; `starts` are the places among them where a piece starts."""

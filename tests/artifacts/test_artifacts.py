@@ -1,5 +1,6 @@
 """Atomic writes, fingerprints and manifests: whole or absent, and stale for a stated reason."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from babyllama.artifacts import (
@@ -22,6 +24,7 @@ from babyllama.artifacts import (
     read_json,
     recover_folder,
     sole_builder,
+    write_array,
     write_text,
 )
 from babyllama.errors import DamagedFileError, RunError
@@ -254,3 +257,21 @@ def test_a_functions_value_is_the_same_in_every_process() -> None:
             [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
         )
         assert found.stdout.strip() == code_of(CLEANER), found.stderr
+
+
+@pytest.mark.unit
+def test_an_array_that_does_not_fit_fails_for_a_stated_reason(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            write_array(tmp_path / "a.npy", numpy.zeros(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert caught.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []
+    write_array(tmp_path / "a.npy", numpy.arange(3))
+    assert numpy.load(tmp_path / "a.npy").tolist() == [0, 1, 2]

@@ -21,7 +21,7 @@ from babyllama.runs import run_of
 from babyllama.settings import resolved_yaml
 from babyllama.studies.design import StudyRun
 from babyllama.studies.state import FINISHED, StudyState, status
-from babyllama.text import duration
+from babyllama.text import duration, plural
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 120.0
@@ -127,6 +127,9 @@ class Scheduler:
         try:
             yield
         finally:
+            if self.running:
+                runs = plural(len(self.running), "run")
+                console.announce(f"stopping {runs}, after a checkpoint; the same command goes on from there")
             for one in self.running:
                 one.stop()
             for one in self.running:

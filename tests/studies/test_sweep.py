@@ -143,7 +143,7 @@ def test_a_budget_ends_a_study(world, capsys, budget, made_runs, says):
 
 
 @pytest.mark.integration
-def test_runs_in_parallel_have_their_share_of_the_machine_and_end_with_the_study(world, monkeypatch):
+def test_runs_in_parallel_have_their_share_of_the_machine_and_end_with_the_study(world, monkeypatch, capsys):
     monkeypatch.setattr(scheduler, "available_cores", lambda: 4)
     Path("hang").touch()
     study = read_study(write(rates(0.01, 0.02, 0.03)))
@@ -164,6 +164,7 @@ def test_runs_in_parallel_have_their_share_of_the_machine_and_end_with_the_study
         assert not one.free
         one.wait(interrupt)
     assert all(process.poll() is not None for process in processes)
+    assert "stopping 2 runs, after a checkpoint; the same command goes on" in capsys.readouterr().err
     Path("hang").unlink()
     assert len(sweep.sweep(study, 2)) == 3
 

@@ -26,6 +26,8 @@ from babyllama.registry import nearest
 from babyllama.settings import Flag, load_config
 from babyllama.studies.factors import Level, check_factors, draw, factor_name, levels_of
 
+ONLY_POINT = "recipe"
+"""Label of the one point of a study without factors."""
 _LONGEST_LABEL = 80
 
 
@@ -91,6 +93,8 @@ class Study:
         section = self.section
         if section.search == "random":
             return [self.drawn_point(number) for number in range(section.trials)]
+        if not section.factors:
+            return [Point(ONLY_POINT, {}, {})]
         levels = [levels_of(one) for one in section.factors]
         rows: Iterable[Sequence[Level]] = itertools.product(*levels)
         if section.search == "list":
@@ -233,4 +237,6 @@ def _with_seed(run: StudyRun, seed: int, study: str) -> StudyRun:
 
 def _tokenizer_facts(config: Config, data: Any) -> Any:
     section = config.tokenizer.model_dump(mode="json") if config.tokenizer else None
-    return [section, data.train_path, OBJECTIVES.get(config.training.objective).hides_tokens if section else None]
+    asked = config.tokenizer.mask_token if config.tokenizer else False
+    masked = OBJECTIVES.get(config.training.objective).hides_tokens if asked is None else asked
+    return [section, data.train_path, masked]

@@ -30,6 +30,8 @@ def check_factors(section: StudySection, title: str) -> None:
     """Raise ConfigError for factors that say nothing, too much, or what a study sets itself."""
     names = [factor_name(one) for one in section.factors]
     seen: dict[str, str] = {}
+    if not names and section.search not in ("grid", "list"):
+        raise ConfigError(f"{title}: study.factors is empty, and study.search: {section.search} has nothing to draw.")
     for index, one in enumerate(section.factors):
         where = f"{title}: study.factors[{index}] ({names[index]})"
         ways = [one.values is not None, one.levels is not None, one.low is not None or one.high is not None]

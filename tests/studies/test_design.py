@@ -63,6 +63,11 @@ def test_a_list_takes_factors_side_by_side(tmp_path):
     ]
 
 
+def test_a_study_without_factors_is_one_recipe_with_several_seeds(tmp_path):
+    runs = read_study(write(tmp_path, {"factors": [], "seeds": [1, 2, 3]})).runs()
+    assert [run.name for run in runs] == ["recipe-seed1", "recipe-seed2", "recipe-seed3"]
+
+
 def test_random_draws_stay_when_more_are_asked_for(tmp_path):
     factors = [
         {"key": "training.lr", "low": 1e-4, "high": 1e-2, "log": True},
@@ -111,6 +116,11 @@ def test_what_runs_share_is_one_place_and_what_they_do_not_is_several(tmp_path):
     one = read_study(write(tmp_path, {"factors": [corpus], "one_tokenizer": True}, **sections))
     assert {r.config.data.tokenizer_path for r in one.runs()} == {str(tmp_path / "models" / "s" / "tokenizer.json")}
     assert all(r.config.tokenizer is None for r in one.runs())
+    objective = {"key": "training.objective", "values": ["causal", "hybrid"]}
+    for mask, places in ((None, 2), (True, 1)):  # one tokenizer serves both once it has the mask that only one of them needs
+        text = {**sections, "tokenizer": {"vocab_size": 300, "mask_token": mask}}
+        made = read_study(write(tmp_path, {"factors": [objective]}, **text)).runs()
+        assert len({r.config.data.tokenizer_path for r in made}) == places
     assert one.tokenizer_config().data.train_path == "mix/mix.train"
 
 
@@ -134,7 +144,7 @@ def test_what_runs_share_is_one_place_and_what_they_do_not_is_several(tmp_path):
         ({"search": "list", "factors": [LR, {"key": "training.seq", "values": [1]}]}, "as many values of each"),
         ({"factors": [LR], "reference": "lr-0.002"}, "did you mean 'lr-0.001'|did you mean 'lr-0.003'"),
         ({"factors": [LR], "sedes": [1]}, "did you mean study.seeds"),
-        ({"factors": []}, "study.factors"),
+        ({"factors": [], "search": "random"}, "has nothing to draw"),
     ],
 )  # fmt: skip
 def test_a_study_that_cannot_be_made_is_one_clear_error(tmp_path, study, says):

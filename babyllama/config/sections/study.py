@@ -38,8 +38,8 @@ class StudySection(Section):
     search: Literal["grid", "list", "random", "optuna"] = "grid"
     """`grid`: all combinations; `list`: the first of each factor together, then the second, ...; `random`: `trials` draws;
     `optuna`: `trials` that learn from those before them, stopped early when their held-out loss lags behind."""
-    factors: Annotated[list[FactorSection], Field(min_length=1)]
-    """What is varied."""
+    factors: list[FactorSection]
+    """What is varied; `[]` makes one recipe with each of the seeds."""
     seeds: Annotated[list[Seed], Field(min_length=1, default_factory=lambda: [42])]
     """Every point is run once with each of these as `training.seed`."""
     trials: Count = 20

@@ -13,6 +13,7 @@ from babyllama.errors import DataError, TokenizerError
 
 if TYPE_CHECKING:
     from babyllama.dataset import PackedDataset
+    from babyllama.training.objectives.base import Objective
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def prepare_inputs(config: Config) -> Inputs:
     from babyllama.corpus.reading.instructions import examples_or_documents
     from babyllama.dataset import prepare_dataset
 
-    others = OBJECTIVES.get(config.training.objective).inputs(config)
+    objective = _objective(config)
+    others = objective.inputs(config) if objective else {}
     if config.model.init_from is not None:
         from babyllama.training.initial import initial_fingerprint
 
@@ -55,7 +57,7 @@ def prepare_inputs(config: Config) -> Inputs:
     train_files, eval_files = text_files(config)
     if not any(file.stat().st_size for file in train_files):
         raise DataError(f"data.train_path: {data.train_path} holds no text: its {len(train_files)} file(s) are empty.")
-    _provide_tokenizer(config, train_files)
+    _provide_tokenizer(config, train_files, objective)
 
     def packed(files: list[Path], split: Literal["train", "eval"]) -> PackedDataset:
         return prepare_dataset(
@@ -75,16 +77,22 @@ def prepare_inputs(config: Config) -> Inputs:
     )
 
 
-def _provide_tokenizer(config: Config, files: list[Path]) -> None:
+def _objective(config: Config) -> type[Objective] | None:
+    """The objective of `config`, where it may ask for more than text and any tokenizer. Next-token prediction does not, and
+    its file loads torch, which costs more than everything else that a small text needs."""
+    return None if config.training.objective == "causal" else OBJECTIVES.get(config.training.objective)
+
+
+def _provide_tokenizer(config: Config, files: list[Path], objective: type[Objective] | None) -> None:
     """Train the tokenizer that the configuration describes, unless it is there and fits; complain if it describes none."""
     path = Path(config.data.tokenizer_path)
-    objective = OBJECTIVES.get(config.training.objective)
     if config.tokenizer is not None:
         from babyllama.corpus.reading.instructions import documents_of
         from babyllama.tokenizer import build_tokenizer
 
         asked = config.tokenizer.mask_token
-        mask_token = objective.hides_tokens if asked is None else asked
+        hides_tokens = objective is not None and objective.hides_tokens
+        mask_token = hides_tokens if asked is None else asked
         build_tokenizer(
             lambda: documents_of(files, config.data),
             files,
@@ -98,7 +106,7 @@ def _provide_tokenizer(config: Config, files: list[Path]) -> None:
             f"  python train_tokenizer.py --data-dir {config.data.train_path} --output {path}\n"
             "or add a `tokenizer:` section, and train does it."
         )
-    if config.training.objective != "causal":
+    if objective is not None:
         from babyllama.tokenizer import load_tokenizer
 
         # A tokenizer that the objective cannot use is named before the text is packed with it.

@@ -108,6 +108,22 @@ def test_importing_the_package_loads_no_torch(statement: str, repository: Path) 
     assert done.stdout.strip() == "[]"
 
 
+def test_preparing_the_text_of_a_causal_run_loads_no_torch(tmp_path: Path) -> None:
+    """Tokenizer and packing need none, and loading it takes longer than both on a few megabytes."""
+    (tmp_path / "text.txt").write_text("the dog saw a cat . the cat saw a dog .\n" * 200)
+    (tmp_path / "config.yaml").write_text(
+        "data: {tokenizer_path: ./t.json, train_path: ./text.txt, eval_path: null, seq_length: 16}\n"
+        "tokenizer: {vocab_size: 300}\n"
+        "model: {type: Llama, name: X, hidden_size: 8, n_layer: 1, n_head: 1}\n"
+    )
+    code = (
+        "import sys; from babyllama.cli import main; code = main(['prepare', '--config', 'config.yaml']); "
+        "print(code, sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
 def test_every_package_that_is_imported_is_declared(repository: Path) -> None:
     """Under the name that pip knows it by; what only some users need is an extra."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]

@@ -63,7 +63,7 @@ class RunResults:
     suite: Suite
     options: Mapping[str, Any]
     """Settings of the tasks: data, backend."""
-    _read: dict[tuple[str, bool], tuple[Task, TaskData | None]] = field(default_factory=dict)
+    _read: dict[tuple[str, bool], tuple[Task, TaskData | None, str]] = field(default_factory=dict)
 
     def predictions(self, place: ModelPlace, column: Column, part: Part, revision: str) -> Found:
         """The predictions of `part` that `place` made. Missing, with the reason; DamagedFileError for changed files."""
@@ -97,7 +97,7 @@ class RunResults:
 
     def kept(self, place: ModelPlace, column: Column, fast: bool) -> tuple[StoredResult, Task, TaskData | None]:
         """(the result, its task, the data it is of if they are there). Missing when there is none of this model and data."""
-        task, data = self._task(place, column, fast)
+        task, data, reason = self._task(place, column, fast)
         folder = place.results
         assert folder is not None
         name = task.result_name(data or TaskData(None, {}), folder)
@@ -106,23 +106,24 @@ class RunResults:
         except DamagedFileError as error:
             raise Missing(str(error)) from error
         if kept is None:
-            raise Missing("not scored")
+            raise Missing(f"not scored{reason and ': '}{reason}")
         if kept.inputs.get("model") != model_content(place):
             raise Missing(f"{name}.json is the result of another model: evaluate again")
         if data is not None:
-            reason = kept.stale_reason({**data.fingerprints, "model": kept.inputs["model"]}, kept.settings)
-            if reason is not None:
-                raise Missing(f"{name}.json is of other data than those in {data.source} ({reason}): evaluate again")
+            stale = kept.stale_reason({**data.fingerprints, "model": kept.inputs["model"]}, kept.settings)
+            if stale is not None:
+                raise Missing(f"{name}.json is of other data than those in {data.source} ({stale}): evaluate again")
         return kept, task, data
 
-    def _task(self, place: ModelPlace, column: Column, fast: bool) -> tuple[Task, TaskData | None]:
+    def _task(self, place: ModelPlace, column: Column, fast: bool) -> tuple[Task, TaskData | None, str]:
+        """(the task of a column, its data if they are there, why not)"""
         at = (column.name, fast)
         if at not in self._read:
             (task,) = build_tasks([column.task], self.suite.options(column, {**self.options, "fast": fast}))
             try:
-                self._read[at] = task, task.data(place)
-            except NoData:
-                self._read[at] = task, None
+                self._read[at] = task, task.data(place), ""
+            except NoData as error:
+                self._read[at] = task, None, str(error)
         return self._read[at]
 
     def _published(self, task: Task) -> dict[str, int]:

@@ -124,6 +124,28 @@ def test_a_checkpoint_that_is_there_later_is_all_that_is_read(
     assert "over 5 checkpoints, chck_1M to chck_20M" in said.out
 
 
+def test_the_words_of_a_checkpoint_are_those_of_its_name(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the pipelines take them; a checkpoint is saved at the step that passes them, and says in its facts where that was."""
+    from babyllama.evaluation.tasks import aoa
+
+    nats = iter([[17.0 - step * (2.5 + word / 9) for word in range(5) for _ in range(2)] for step in (0, 1, 3, 4)])
+    monkeypatch.setattr(aoa, "word_surprisals", lambda *given: next(nats))
+    for number, name in enumerate(NAMES):
+        facts = world / "models" / "tiny" / "checkpoints" / name / "checkpoint.json"
+        facts.write_text(json.dumps({"words_seen": 1_900_000 * (1 + number)}))
+    evaluate(capsys)
+    seen = np.array([1e6, 2e6, 4e6, 1e7])
+    with (world / "models" / "tiny" / "evaluation" / "aoa_2026_ages.csv").open() as file:
+        ages = {row["word"]: row["model_2025_log10_words"] for row in csv.DictReader(file)}
+    for number, word in enumerate(WORDS):
+        values = np.array([17.0 - step * (2.5 + number / 9) for step in (0, 1, 3, 4)])
+        expected = model_age_2025(np.repeat(seen, 2), np.repeat(values, 2))
+        assert expected is not None
+        assert float(ages[word]) == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_suite_has_it_in_its_column(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "models/tiny", "--suite", "babylm-2025", "--tasks", "aoa", "--device", "cpu", "--json"]
     assert main(command) == 0

@@ -57,14 +57,14 @@ def test_one_table_has_scores_intervals_floors_and_averages(world: Path, capsys:
     assert columns["entity_tracking"]["score"]["chance"] == pytest.approx(100 / 3)
     low, high = (columns["ewok"]["score"][end] for end in ("low", "high"))
     assert low < scores["ewok"] < high or scores["ewok"] in (low, high)
+    assert averages["Overall"]["columns"] == [7, 9], "GLUE and AoA were not asked for, and the board has them"
+    assert averages["Overall"]["missing_as_0"] == pytest.approx(sum(scores.values()) / 9)
+    assert averages["Human-like"]["missing_as_0"] == pytest.approx(scores["reading"] / 2)
     assert evaluate("models/A", "--suite", "babylm-2026", "--tasks", ZERO_SHOT) == 0
     printed = capsys.readouterr()
     assert "BabyLM 2026, full set: A" in printed.out
-    assert next(line for line in printed.out.splitlines() if line.startswith("Overall")).split()[-3:] == [
-        "7",
-        "of",
-        "7",
-    ]
+    overall = next(line for line in printed.out.splitlines() if line.startswith("Overall")).split()
+    assert overall[-3:] == ["7", "of", "9"]
     assert "* a part of the published items" in printed.out
     assert printed.err.count("up to date, reused") == 7, "nothing is measured twice"
 
@@ -100,6 +100,11 @@ def test_revisions_take_the_fast_set_and_the_final_model_the_full_one(
     again = capsys.readouterr()
     assert again.err.count("up to date, reused") == 3 + 3 + 4
     assert "BabyLM 2026, fast set" in again.out
+    shutil.rmtree(world / "eval" / "fast_eval")
+    assert evaluate("models/A", "--suite", "babylm-2026", "--revisions", "all", *tasks) == 0
+    side_by_side = capsys.readouterr().out.partition("BabyLM 2026, fast set")[2]
+    assert side_by_side.count("missing: BLiMP: its fast set is missing: no folder blimp_fast/") == 1
+    assert "Overall, 2 of 6" in side_by_side
     assert (world / "models" / "A" / "plots" / "blimp_filtered_2026_fast_learning_curve.png").is_file()
 
 
@@ -126,7 +131,9 @@ def test_models_stand_side_by_side(world: Path, capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[lines.index("BabyLM 2026, full set") :] if line.strip()}
     assert rows["A"] == ["B"]
-    assert len(rows["EWoK"]) == len(rows["Overall"]) == 2
+    assert len(rows["EWoK"]) == 2
+    assert rows["Overall,"][:3] == ["2", "of", "9"]
+    assert len(rows["Overall,"]) == 3 + 2
 
 
 @pytest.mark.parametrize(

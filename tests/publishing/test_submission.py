@@ -339,6 +339,9 @@ def test_without_the_data_it_says_what_it_could_not_check(scored: Path, capsys: 
     assert main(["submit", "models/tiny", "--data", "empty", "--dry-run", "--output", "out"]) == 0
     said = capsys.readouterr().err
     assert "not checked, their data are not here: main blimp, main blimp_supplement, main ewok" in said
+    (scored / "models" / "tiny" / "evaluation" / "comps_2026.json").unlink()
+    assert main(["submit", "models/tiny", "--data", "empty", "--dry-run", "--output", "out"]) == 0
+    assert "missing: comps, main: not scored: its data are missing: no folder comps/ with" in capsys.readouterr().err
 
 
 def test_the_board_of_2025_takes_nothing_that_is_missing(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:

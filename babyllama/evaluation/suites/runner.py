@@ -59,17 +59,19 @@ class SuiteReport:
         return sum(scores) / len(scores) if scores else None
 
     def board(self, group: str) -> float | None:
-        """The same with 0 for each column that is missing, as the board of 2026 counts; None where there are no columns."""
-        cells = self._of(group)
-        return sum(cell.score.value if cell.score else 0.0 for cell in cells) / len(cells) if cells else None
+        """The same with 0 for each column that is missing or was not asked for, as the board of 2026 counts; None without columns."""
+        of = self._size(group)
+        return sum(cell.score.value for cell in self._of(group) if cell.score is not None) / of if of else None
 
     def complete(self, group: str) -> tuple[int, int]:
-        """(columns of `group` that have a score, all of them)"""
-        cells = self._of(group)
-        return sum(cell.score is not None for cell in cells), len(cells)
+        """(columns of `group` that have a score, all that the suite has in this set)"""
+        return sum(cell.score is not None for cell in self._of(group)), self._size(group)
 
     def _of(self, group: str) -> list[Cell]:
         return [cell for cell in self.cells if group in ("Overall", cell.column.group)]
+
+    def _size(self, group: str) -> int:
+        return sum(group in ("Overall", column.group) for column in self.suite.picked(None, fast=self.fast))
 
     def to_json(self) -> dict[str, Any]:
         """For `--json` and the run folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from babyllama.evaluation.pair_tables import model_headings
 from babyllama.evaluation.results import Table
@@ -56,11 +56,29 @@ def side_by_side(reports: Sequence[SuiteReport]) -> list[Table]:
             cells = [one.get(name) for one in found]
             title = next(cell.column.title for cell in cells if cell is not None)
             rows.append((title, *(_number(cell.score.value if cell and cell.score else None) for cell in cells)))
-        rows += [(one, *(_number(report.average(one)) for report in group)) for one in GROUPS]
+        rows += [
+            (
+                f"{one}, {_columns(report.complete(one) for report in group)}",
+                *(_number(report.average(one)) for report in group),
+            )
+            for one in GROUPS
+        ]
         title = f"{group[0].suite.title}, {'fast set' if fast else 'full set'}"
         bold = frozenset(range(len(names), len(rows)))
-        tables.append(Table(title, model_headings([report.model for report in group]), rows, bold))
+        reasons = dict.fromkeys(
+            f"missing: {cell.column.title}: {cell.missing}" for report in group for cell in report.cells if cell.missing
+        )
+        tables.append(
+            Table(title, model_headings([report.model for report in group]), rows, bold, below=tuple(reasons))
+        )
     return tables
+
+
+def _columns(counts: Iterable[tuple[int, int]]) -> str:
+    """`4 of 7`; of models that have different numbers `3-4 of 7`."""
+    found = list(counts)
+    there = sorted({have for have, _ in found})
+    return f"{'-'.join(map(str, {there[0]: 0, there[-1]: 0}))} of {found[0][1]}"
 
 
 def _row(cell: Cell) -> Sequence[str]:

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from babyllama.evaluation.suites.runner import words_checkpoints
 from babyllama.evaluation.tasks.babylm import BabyLMTask
 from babyllama.evaluation.tasks.base import NoData, TaskData
 from babyllama.runs import ModelPlace, locate_model
+from babyllama.runs.paths import words_of
 
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
@@ -168,7 +170,8 @@ class AoaTask(BabyLMTask):
             if progress is not None:
                 progress(number, len(places))
             surprisals[str(place.checkpoint)] = self._surprisals(loaded, place, words, data.fingerprints["contexts"])
-        seen = np.array([place.words_seen or 0 for place in places], dtype=float)
+        # The pipelines take the words from the name, not the few more that were seen when the checkpoint was saved.
+        seen = np.array([words_of(Path(name)) or 0 for name in surprisals], dtype=float)
         values = np.array(list(surprisals.values()), dtype=float)  # [checkpoints, contexts], NaN for None
         model, found = self._model_ages(loaded, words, seen, values), {}
         children = {word: child_age(np.array(AGES), shares) for word, shares in words.children.items()}

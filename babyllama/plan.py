@@ -108,6 +108,8 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
         result.warnings.extend([warning] if warning else [])
     else:
         add("steps       known when the text is packed")
+    if tokens is not None:
+        result.lines.extend(_teacher_cache(config, batches.num_blocks, vocab_size))
     result.memory, memory_line = _memory(config, vocab_size, batches.accumulation, Machine(device, precision))
     add(f"memory      {memory_line}")
     if timed:
@@ -117,6 +119,22 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
     if precision.warning:
         result.warnings.append(precision.warning)
     return result
+
+
+def _teacher_cache(config: Config, blocks: int, vocab_size: int) -> list[str]:
+    """The line on what is kept of the teachers, where something is."""
+    section = config.distillation
+    if (
+        config.training.objective != "distillation"
+        or section is None
+        or not section.cache_teachers
+        or section.alpha == 1
+    ):
+        return []
+    from babyllama.training.objectives.teacher_cache import CacheShape
+
+    shape = CacheShape.of(section, blocks=blocks, length=config.data.seq_length, vocabulary=vocab_size)
+    return [f"teachers    cache in {Path(config.data.packed_dir)}: {shape.describe()}"]
 
 
 def _time(

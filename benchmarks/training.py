@@ -49,7 +49,7 @@ class TimedBlocks:
 
     def __init__(self, count: int, length: int, vocabulary: int, per_step: int) -> None:
         rng = np.random.default_rng(0)
-        self.count, self.length, self.per_step = count, length, per_step
+        self.count, self.length, self.per_step, self.num_words = count, length, per_step, 0
         # Zipf-like ids, and a document of 200 tokens on average, as in the BabyLM mixes.
         ids = 3 + (rng.zipf(1.2, size=count * length) % (vocabulary - 3))
         starts = np.flatnonzero(rng.random(count * length) < 1 / 200)
@@ -59,6 +59,12 @@ class TimedBlocks:
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def content(self) -> dict[str, str]:
+        from babyllama.artifacts import fingerprint_bytes
+
+        return {"text": fingerprint_bytes(self.ids.tobytes())}
 
     def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         self.times.append(time.perf_counter())

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -420,6 +421,16 @@ def test_teachers_are_distilled_into_a_student(world: Path, capsys: pytest.Captu
     card = paths.card.read_text()
     assert "| objective | distillation |" in card
     assert "| teacher 2 | gpt2, " in card
+
+    # A cache: its size is known before, and another run finds it.
+    cached = ["distill", "--config", "old.yaml", "distillation.cache_teachers=true", "distillation.cache_count=5"]
+    assert main([*cached, "--dry-run"]) == 0
+    planned = re.search(r"cache in data/packed: (.+ positions x 5 sampled ids, .+B)$", capsys.readouterr().out, re.M)
+    assert planned
+    for name, said in (("first", "teachers read the text once"), ("second", "up to date, reused")):
+        assert main([*cached, f"model.name={name}", "training.max_steps=1"]) == 0
+        assert re.search(f"teacher cache data/packed/teachers-sample-5-.*{said}", capsys.readouterr().err)
+    assert f"| teacher cache | {planned[1]} |" in RunPaths(world / "models" / "second").card.read_text()
 
     # From Python, the student's text and model with the other file's training.
     student = babyllama.distill_knowledge(teachers, "c.yaml", "old.yaml", quiet=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from babyllama.artifacts import MANIFEST_NAME, Manifest
+from babyllama.artifacts import MANIFEST_NAME, Manifest, fingerprint_value
 from babyllama.dataset import layout
 from babyllama.dataset.document_order import DocumentOrder
 from babyllama.dataset.layout import POSITION
@@ -72,6 +72,11 @@ class PackedDataset:
 
     def __len__(self) -> int:
         return self.num_blocks
+
+    @property
+    def content(self) -> dict[str, str]:
+        """Fingerprints of text, tokenizer and packing: the same where every block is."""
+        return {**self.manifest.inputs, "packing": fingerprint_value(self.manifest.settings)}
 
     def __repr__(self) -> str:
         return (

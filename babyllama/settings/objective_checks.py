@@ -63,6 +63,26 @@ def _objective_section(config: Config) -> Iterator[Finding]:
         )
 
 
+@RULES.on("training.objective", "distillation", "data.shuffle", "data.random_offset")
+def _teacher_cache(config: Config) -> Iterator[Finding]:
+    section = config.distillation
+    if config.training.objective != "distillation" or section is None or not section.cache_teachers:
+        return
+    moved = "makes other blocks in every epoch, and what teachers say of a token depends on its block"
+    if config.data.shuffle == "documents":
+        yield (
+            "distillation.cache_teachers",
+            f"data.shuffle: documents {moved}; use data.shuffle: blocks, or live teachers",
+        )
+    if config.data.random_offset:
+        yield "distillation.cache_teachers", f"data.random_offset {moved}; turn it off, or use live teachers"
+    if section.divergence == "reverse":
+        yield (
+            "distillation.cache_teachers",
+            "divergence: reverse needs the teachers' probability of every token, and a cache keeps some; use live teachers",
+        )
+
+
 @RULES.on("training.objective", "distillation")
 def _teachers(config: Config) -> Iterator[Finding]:
     section, name = config.distillation, config.training.objective

@@ -14,7 +14,7 @@ from babyllama.processes import process_count
 from babyllama.settings.trackers import tracker_names
 from babyllama.training import micro_batch
 from babyllama.training.data.batch_plan import batch_plan
-from babyllama.training.data.batches import Blocks
+from babyllama.training.data.blocks import Blocks
 from babyllama.training.hooks.curve import curve_task
 from babyllama.training.probing import keeps_documents_apart, output_layer_agrees, reads_both_ways
 from babyllama.training.saving import checkpoints

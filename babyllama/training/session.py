@@ -25,7 +25,7 @@ from babyllama.training import compiling, micro_batch
 from babyllama.training.arguments import quiet_libraries, training_arguments
 from babyllama.training.attention import short_row_attention
 from babyllama.training.data.batch_plan import BatchPlan, batch_plan
-from babyllama.training.data.batches import Blocks, HeldOut
+from babyllama.training.data.blocks import Blocks, HeldOut
 from babyllama.training.hooks.base import Hook
 from babyllama.training.hooks.best import BestModel
 from babyllama.training.hooks.curve import TaskCurve, curve_columns, curve_task
@@ -147,7 +147,7 @@ def run_session(session: Session, checkpoint: Path | None) -> TrainingMetrics:
     """Train from `checkpoint` (or the start) to the end."""
     config, machine, model, decisions = session.config, session.machine, session.model, session.record.decisions
     objective: Objective = OBJECTIVES.get(config.training.objective).build(config, session.tokenizer)
-    objective.prepare(model, machine)
+    objective.prepare(model, machine, session.train_blocks)
     session.record.objective = objective.facts()
     patches = family(config.model.type).training(model)
     attention = short_row_attention(model, machine, config.data.seq_length)

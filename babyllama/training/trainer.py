@@ -20,7 +20,8 @@ from babyllama.config import Config
 from babyllama.config.tables import OPTIMIZERS
 from babyllama.text import perplexity
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.data.batches import Blocks, HeldOut, evaluation_batches, training_loader
+from babyllama.training.data.batches import evaluation_batches, training_loader
+from babyllama.training.data.blocks import Blocks, HeldOut
 from babyllama.training.hooks.base import Hook
 from babyllama.training.hooks.journal import Journal
 from babyllama.training.hooks.step_control import StepControl

@@ -197,6 +197,18 @@ def test_a_run_is_readable_in_a_process_that_imports_nothing_else(write, reposit
             r"distillation.weights: must have a number for each of the 2 teachers",
         ),
         (
+            "training: {objective: distillation}\nteachers: [a]\ndistillation: {cache_teachers: true}\ndata: {shuffle: documents}",
+            r"distillation.cache_teachers = true: data.shuffle: documents makes other blocks in every epoch",
+        ),
+        (
+            "training: {objective: distillation}\nteachers: [a]\ndistillation: {cache_teachers: true}\ndata: {random_offset: true}",
+            r"distillation.cache_teachers = true: data.random_offset makes other blocks in every epoch",
+        ),
+        (
+            "training: {objective: distillation}\nteachers: [a]\ndistillation: {cache_teachers: true, divergence: reverse}",
+            r"distillation.cache_teachers = true: divergence: reverse needs the teachers' probability of every token",
+        ),
+        (
             "training: {objective: distillation, lr: 1}\nteachers: [a]\ndistillation: {lr: 2}",
             r"c\.yaml:9: distillation.lr: is the old spelling of training.lr, which is given too",
         ),

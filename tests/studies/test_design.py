@@ -117,7 +117,10 @@ def test_what_runs_share_is_one_place_and_what_they_do_not_is_several(tmp_path):
     assert {r.config.data.tokenizer_path for r in one.runs()} == {str(tmp_path / "models" / "s" / "tokenizer.json")}
     assert all(r.config.tokenizer is None for r in one.runs())
     objective = {"key": "training.objective", "values": ["causal", "hybrid"]}
-    for mask, places in ((None, 2), (True, 1)):  # one tokenizer serves both once it has the mask that only one of them needs
+    for mask, places in (
+        (None, 2),
+        (True, 1),
+    ):  # one tokenizer serves both once it has the mask that only one of them needs
         text = {**sections, "tokenizer": {"vocab_size": 300, "mask_token": mask}}
         made = read_study(write(tmp_path, {"factors": [objective]}, **text)).runs()
         assert len({r.config.data.tokenizer_path for r in made}) == places

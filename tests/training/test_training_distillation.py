@@ -48,7 +48,7 @@ def objective(paths: list[str], *, prepared: bool = True, **keys: Any) -> Distil
     config = tiny_config(Path(), training={"objective": "distillation"}, distillation={"teachers": paths, **keys})
     made = Distillation.build(config, tiny_tokenizer())
     if prepared:
-        made.prepare(None, CPU)
+        made.prepare(None, CPU, TinyBlocks(8))
     return made
 
 
@@ -208,7 +208,7 @@ def test_teachers_that_cannot_teach_are_named(tmp_path: Path, teachers: list[str
         distillation={"teachers": [short]},
     )
     with pytest.raises(CheckpointError, match=r"reads at most 16 tokens, and data\.seq_length is 32"):
-        Distillation.build(config, tiny_tokenizer()).prepare(None, CPU)
+        Distillation.build(config, tiny_tokenizer()).prepare(None, CPU, TinyBlocks(8))
 
 
 def test_self_distillation_takes_a_finished_run_of_the_same_configuration_only(tmp_path: Path) -> None:

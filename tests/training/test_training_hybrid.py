@@ -27,7 +27,8 @@ from babyllama.errors import ConfigError, TokenizerError
 from babyllama.runs.rows import read_numbers
 from babyllama.training import check_training
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.data.batches import BlockKey, EpochBatches, TrainingBlocks
+from babyllama.training.data.batches import EpochBatches, TrainingBlocks
+from babyllama.training.data.blocks import BlockKey
 from babyllama.training.network import Network, training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator
 from babyllama.training.objectives.cross_entropy import LossOptions

@@ -54,10 +54,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hybrid = {"objective": "hybrid", "precision": precision, **SECTIONS["training"]}
         sections = {"training": hybrid, "objective": {"masked_share": 0.2, "masked_share_end": 0.8}}
         taught = {"training": {**hybrid, "objective": "distillation"}, "distillation": {"teachers": [str(teacher)]}}
-        for name, own in (("hybrid", sections), ("distillation", taught)):
+        cached = {**taught, "distillation": {**taught["distillation"], "cache_teachers": True, "cache_count": 4}}
+        for name, own in (("hybrid", sections), ("distillation", taught), ("cached", cached)):
             job(f"{precision}-{name}-alone", 0, sections=own)
-            job(f"{precision}-{name}-killed", -signal.SIGKILL, sections=own, kill_at_block=45)
+            # The teachers of the cache read 40 blocks before that.
+            job(f"{precision}-{name}-killed", -signal.SIGKILL, sections=own, kill_at_block=45 + 40 * (name == "cached"))
             job(f"{precision}-{name}-killed", 0, sections=own, resume="newest")
+        job(f"{precision}-cached-twice-killed", -signal.SIGKILL, sections=cached, kill_at_block=20)
+        job(f"{precision}-cached-twice-killed", -signal.SIGKILL, sections=cached, kill_at_block=85)
+        job(f"{precision}-cached-twice-killed", 0, sections=cached, resume="newest")
     job("fp32-twice", -signal.SIGKILL, kill_at_block=30)
     job("fp32-twice", -signal.SIGKILL, kill_at_seal=3, resume="newest")
     job("fp32-twice", 0, resume="newest")
@@ -82,13 +87,19 @@ def test_killed_and_resumed_equals_undisturbed(runs: Path, precision: str) -> No
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize(("name", "column"), [("hybrid", "masked_loss"), ("distillation", "soft_loss")])
+@pytest.mark.parametrize(
+    ("name", "column"), [("hybrid", "masked_loss"), ("distillation", "soft_loss"), ("cached", "soft_loss")]
+)
 def test_killed_and_resumed_equals_undisturbed_under_other_objectives(
     runs: Path, precision: str, name: str, column: str
 ) -> None:
     alone = runs / f"{precision}-{name}-alone"
     assert all(row[column] for row in record(alone))
     assert_same_run(runs / f"{precision}-{name}-killed", alone)
+    if name == "cached":
+        # The first kill came while the teachers read.
+        assert_same_run(runs / f"{precision}-cached-twice-killed", alone)
+        assert record(alone) != record(runs / f"{precision}-distillation-alone")
 
 
 def test_precisions_differ(runs: Path) -> None:

@@ -78,9 +78,11 @@ def run(job: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     folder = Path(job["folder"])
     config = tiny_config(folder, **job.get("sections", {}))
-    blocks: Any = TinyBlocks(job.get("blocks", 40), offsets=True)
+    # A teacher cache is of blocks that stay where they are.
+    offsets = not (config.distillation and config.distillation.cache_teachers)
+    blocks: Any = TinyBlocks(job.get("blocks", 40), offsets=offsets)
     if "kill_at_block" in job:
-        blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL), offsets=True)
+        blocks = CountingBlocks(job["kill_at_block"], _send(signal.SIGKILL), offsets=offsets)
     if "signal_at_block" in job:
         blocks = CountingBlocks(25, _send(job["signal_at_block"]), offsets=True)
     held_out: Any = TinyBlocks(6, seed=1)

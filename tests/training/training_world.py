@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from babyllama.architectures import families
+from babyllama.artifacts import fingerprint_bytes
 from babyllama.config import Config, ModelSection
 from babyllama.config.tables import FAMILIES
 from babyllama.runs import RunPaths, RunRecord
@@ -36,6 +37,10 @@ class TinyBlocks:
 
     def __len__(self) -> int:
         return self.blocks
+
+    @property
+    def content(self) -> dict[str, str]:
+        return {"text": fingerprint_bytes(self.tokens.tobytes())}
 
     def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         start = max(0, index * self.length - offset)
@@ -104,7 +109,7 @@ def tiny_tokenizer(*, mask: bool = True) -> Any:
 def tiny_config(folder: Path, **sections: dict[str, Any]) -> Config:
     """A configuration for the tiny world; sections override key by key."""
     values: dict[str, dict[str, Any]] = {
-        "data": {"seq_length": LENGTH},
+        "data": {"seq_length": LENGTH, "packed_dir": str(folder / "packed")},
         "model": {"type": "Llama", "name": "tiny", "hidden_size": 32, "n_layer": 2, "n_head": 2},
         "training": {
             "batch_size": 4,

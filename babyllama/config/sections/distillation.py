@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from babyllama.config.types import FilePath, Fraction, Optional_, Positive, Section
+from babyllama.config.types import Count, FilePath, Fraction, Optional_, Positive, Section
 
 
 class DistillationSection(Section):
@@ -27,6 +27,14 @@ class DistillationSection(Section):
     """What of the teachers is averaged."""
     divergence: Literal["forward", "reverse"] = "forward"
     """`forward` is KL(teachers || student), `reverse` KL(student || teachers)."""
+    cache_teachers: bool = False
+    """Let the teachers read the text once, before training, and keep a part of their distribution at every position on disk, in
+    `data.packed_dir`; its size is said first, and by --dry-run."""
+    cache_kind: Literal["sample", "top_k"] = "sample"
+    """`sample` keeps ids drawn from the teachers' distribution, an estimate without bias; `top_k` the likeliest ids with their
+    probabilities and the rest as one outcome, which is biased: of that rest the student learns only how much it is."""
+    cache_count: Count = 32
+    """How many ids are kept of each position: 2 bytes each (4 above 65,536 entries), under `top_k` 4 (6); and 4 for the position."""
     reduction: Literal["mean", "batchmean"] = "mean"
     """`mean` over target tokens; `batchmean` sums the divergence over a row, so that it counts `seq_length` - 1 times as much
     (the arithmetic of the published Baby Llama, with `average: logits`)."""

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel, TrainingArguments
 
 from babyllama.config import Config
 from babyllama.training.data.batch_plan import BatchPlan
-from babyllama.training.data.batches import HeldOut
+from babyllama.training.data.blocks import HeldOut
 from babyllama.training.hooks.journal import Journal
 from babyllama.training.saving.saver import Saver
 

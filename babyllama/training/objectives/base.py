@@ -22,10 +22,11 @@ from babyllama.training.network import Batch, Network, Sums
 if TYPE_CHECKING:
     from babyllama.config import Config
     from babyllama.training.data.batch_plan import BatchPlan
+    from babyllama.training.data.blocks import Blocks
     from babyllama.training.machine import Machine
 
 Row = Mapping[str, Any]
-"""A block as `PackedDataset.block` gives it, and under `key` where it stands: a `babyllama.training.data.batches.BlockKey`."""
+"""A block as `PackedDataset.block` gives it, and under `key` where it stands: a `babyllama.training.data.blocks.BlockKey`."""
 Collator = Callable[[Sequence[Row]], Batch]
 
 TARGETS, TOKENS, WORDS = "targets", "tokens", "words"
@@ -53,8 +54,8 @@ class Objective(ABC):
         """
         return {}
 
-    def prepare(self, model: Any, machine: Machine) -> None:
-        """Called once before training: bring what the objective itself holds (a teacher) to the device."""
+    def prepare(self, model: Any, machine: Machine, blocks: Blocks) -> None:
+        """Called once before training on `blocks`: bring what the objective itself holds (a teacher) to the device."""
 
     def begin(self, plan: BatchPlan, total_steps: int) -> None:
         """Called once the arithmetic of the run is known, before the first batch."""

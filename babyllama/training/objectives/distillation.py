@@ -5,7 +5,7 @@ Shapes: B rows, T tokens, N = B*T, n positions of a chunk, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,27 +15,35 @@ from torch import Tensor
 from babyllama import console
 from babyllama.config import Config, DistillationSection
 from babyllama.dataset.packed import IGNORED
+from babyllama.training.data.blocks import Blocks
 from babyllama.training.machine import Machine
 from babyllama.training.network import Batch, Network, Sums
 from babyllama.training.objectives.base import TARGETS, Collator, Row
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
 from babyllama.training.objectives.cross_entropy import LossOptions, softmax_gradient_in_place
 from babyllama.training.objectives.soft_loss import SoftOptions, soft_loss
+from babyllama.training.objectives.teacher_cache import TeacherCache, take_kept, teacher_cache
+from babyllama.training.objectives.teacher_samples import kept_soft_loss
 from babyllama.training.objectives.teachers import Teachers, check_born_again, check_tokenizer, found, load_teacher
 
 SOFT_TARGETS = "soft_targets"
+ChunkDivergence = Callable[[Tensor, slice, Tensor], tuple[Tensor, Tensor]]
+"""(student's logits [n, V], which of the N positions they are, which are targets [n]) -> divergence [n], gradient [n, up to V]."""
 
 
 @dataclass(frozen=True)
 class TaughtCollator:
-    """A causal micro-batch whose targets the teachers are asked about too."""
+    """A causal micro-batch whose targets the teachers are asked about too, or were asked about when the cache was made."""
 
     causal: CausalCollator
+    cache: TeacherCache | None = None
 
     def __call__(self, rows: Sequence[Row]) -> Batch:
         """One micro-batch."""
         batch = self.causal(rows)
         batch["counts"][SOFT_TARGETS] = batch["counts"][TARGETS]
+        if self.cache is not None:
+            batch |= self.cache.entries([row["key"].block for row in rows])
         return batch
 
 
@@ -49,15 +57,16 @@ class Distillation(Causal):
         options: LossOptions,
         *,
         document_attention: bool,
-        section: DistillationSection,
-        seq_length: int,
+        config: Config,
         vocabulary: int,
     ) -> None:
         super().__init__(options, document_attention=document_attention)
-        self.section, self.seq_length, self.vocabulary = section, seq_length, vocabulary
-        token_weight = 1.0 if section.reduction == "mean" else seq_length - 1
+        section = config.distillation or DistillationSection()
+        self.config, self.section, self.vocabulary = config, section, vocabulary
+        token_weight = 1.0 if section.reduction == "mean" else config.data.seq_length - 1
         self.soft = SoftOptions(section.alpha, section.temperature, section.divergence, token_weight)
         self.teachers: Teachers | None = None
+        self.cache: TeacherCache | None = None
 
     @classmethod
     def build(cls, config: Config, tokenizer: Any) -> Distillation:
@@ -67,11 +76,7 @@ class Distillation(Causal):
             check_tokenizer(path, tokenizer)
         causal = Causal.build(config, tokenizer)
         return cls(
-            causal.options,
-            document_attention=causal.document_attention,
-            section=section,
-            seq_length=config.data.seq_length,
-            vocabulary=len(tokenizer),
+            causal.options, document_attention=causal.document_attention, config=config, vocabulary=len(tokenizer)
         )
 
     @classmethod
@@ -84,11 +89,25 @@ class Distillation(Causal):
                 check_born_again(path, config)
         return {f"teacher {number}": found(path)[1] for number, path in enumerate(paths, start=1)}
 
-    def prepare(self, model: Any, machine: Machine) -> None:
-        """Load the teachers."""
-        paths = _asked(self.section)
-        if not paths:
+    def prepare(self, model: Any, machine: Machine, blocks: Blocks) -> None:
+        """Load the teachers, or have them read `blocks` once; a cache that is there needs none of them."""
+        if not _asked(self.section):
             return
+        if not self.section.cache_teachers:
+            self.teachers = self._load(machine)
+            return
+        self.cache = teacher_cache(
+            self.config,
+            blocks,
+            machine,
+            inputs=self.inputs(self.config),
+            documents=self.document_attention,
+            vocabulary=self.vocabulary,
+            load=lambda: self._load(machine),
+        )
+
+    def _load(self, machine: Machine) -> Teachers:
+        paths = self.section.teachers
         parts = self.section.weights or [1.0] * len(paths)
         teachers = []
         for path, part in zip(paths, parts, strict=True):
@@ -97,26 +116,26 @@ class Distillation(Causal):
                 part / sum(parts),
                 machine,
                 vocabulary=self.vocabulary,
-                seq_length=self.seq_length,
+                seq_length=self.config.data.seq_length,
                 documents=self.document_attention,
             )
             console.say(f"teacher: {teacher.facts}")
             teachers.append(teacher)
-        self.teachers = Teachers(teachers, self.section.average, self.section.temperature, self.vocabulary)
+        return Teachers(teachers, self.section.average, self.section.temperature, self.vocabulary)
 
     def collator(self, *, training: bool) -> Collator:
         """Held-out text is read without teachers."""
         causal = CausalCollator(self.document_attention)
-        return TaughtCollator(causal) if training and _asked(self.section) else causal
+        return TaughtCollator(causal, self.cache) if training and _asked(self.section) else causal
 
     def sums(self, network: Network, batch: Batch) -> Sums:
         """Hard and soft loss from one forward pass of each model; without teachers or gradients exactly the causal loss."""
-        if self.teachers is None or not torch.is_grad_enabled():
+        if (self.teachers is None and self.cache is None) or not torch.is_grad_enabled():
             sums = super().sums(network, batch)
             return {**sums, "soft_loss": torch.zeros_like(sums["cross_entropy"])}
         inputs = dict(batch)
         targets_N = next_token_targets(inputs.pop("labels"))
-        read, teachers, options, soft = self.teachers.read(inputs), self.teachers, self.options, self.soft
+        chunk_divergence, options, soft = self._chunk_divergence(inputs), self.options, self.soft
 
         def chunk_loss(
             logits_nV: Tensor, rows: slice, scale: float, dtype: torch.dtype
@@ -125,10 +144,9 @@ class Distillation(Causal):
             hard, plain, gradient_nV = softmax_gradient_in_place(
                 logits_nV, targets_n, options.label_smoothing, options.z_loss, scale * soft.alpha, torch.float32
             )
-            log_p_nV = teachers.log_probabilities(read, rows)
             # A student may have more rows than the tokenizer has entries.
-            shared = slice(log_p_nV.shape[1])
-            divergence_n, soft_gradient_nV = soft_loss(logits_nV[:, shared], log_p_nV, targets_n != IGNORED, soft)
+            shared = slice(self.vocabulary)
+            divergence_n, soft_gradient_nV = chunk_divergence(logits_nV[:, shared], rows, targets_n != IGNORED)
             gradient_nV[:, shared].add_(soft_gradient_nV, alpha=scale * soft.soft_weight)
             divergence = divergence_n.sum()
             objective = soft.alpha * hard + soft.soft_weight * divergence
@@ -137,11 +155,33 @@ class Distillation(Causal):
         objective, (plain, divergence) = network.chunked_loss(inputs, chunk_loss, number_of_sums=2, options=options)
         return {"objective": objective, "cross_entropy": plain, "soft_loss": divergence}
 
+    def _chunk_divergence(self, inputs: Batch) -> ChunkDivergence:
+        """How the student is compared, chunk by chunk: with what the cache kept (taken out of `inputs`), or with teachers that read
+        them now."""
+        soft = self.soft
+        if self.cache is not None:
+            kept = take_kept(inputs)
+            return lambda logits_nV, rows, valid_n: kept_soft_loss(logits_nV, kept(rows), valid_n, soft)
+        assert self.teachers is not None
+        teachers, read = self.teachers, self.teachers.read(inputs)
+        return lambda logits_nV, rows, valid_n: soft_loss(
+            logits_nV, teachers.log_probabilities(read, rows), valid_n, soft
+        )
+
+    def example(self, size: int, length: int, vocabulary: int, device: torch.device) -> Batch:
+        """With what a cache keeps beside it."""
+        batch = super().example(size, length, vocabulary, device)
+        return batch if self.cache is None else batch | self.cache.example(size, device)
+
     def facts(self) -> dict[str, Any]:
         """The teachers and what they count."""
-        if self.teachers is None:
+        if self.cache is not None:
+            teachers, asked = self.cache.teachers, {"teacher cache": self.cache.shape.describe()}
+        elif self.teachers is not None:
+            teachers, asked = [teacher.facts for teacher in self.teachers.teachers], {}
+        else:
             return {}
-        names = {f"teacher {number}": teacher.facts for number, teacher in enumerate(self.teachers.teachers, start=1)}
+        names = {f"teacher {number}": facts for number, facts in enumerate(teachers, start=1)} | asked
         section = self.section
         loss = f"{section.alpha:g} x cross-entropy + {1 - section.alpha:g} x T^2 x KL ({section.divergence}), T = {section.temperature:g}"
         return {**names, "loss": f"{loss}, teachers averaged as {section.average}, reduction {section.reduction}"}

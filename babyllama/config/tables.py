@@ -95,6 +95,7 @@ TASKS: Registry[Any] = Registry(
         "wug_past": "babyllama.evaluation.tasks.wug:WugPastTask",
         "global_piqa": "babyllama.evaluation.tasks.global_piqa:GlobalPiqaTask",
         "reading": "babyllama.evaluation.tasks.reading:ReadingTask",
+        "syntaxgym": "babyllama.evaluation.tasks.syntaxgym:SyntaxGymTask",
     },
     error=EvaluationError,
 )

@@ -68,13 +68,31 @@ def surprisal(
     Texts without a word give no row. Streams: memory does not grow with the number of texts. EvaluationError for
     masked models, TokenizerError for slow tokenizers (they do not tell where a token stands).
     """
+    _require(loaded)
+    if split_punctuation:
+        return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), _parts)
+    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary, _words)
+
+
+def surprisal_of_parts(
+    loaded: LoadedModel, texts: Iterable[str], parts: Iterable[list[tuple[int, int]]]
+) -> Iterator[WordSurprisal]:
+    """The same for parts of the texts that are longer or shorter than words, without corrected values.
+
+    `parts` holds for each text (first character, character after the last one) of each, in order; white space between two belongs
+    to the second, and what stands behind the last to that one. EvaluationError, TokenizerError.
+    """
+    _require(loaded)
+    # Texts are divided once each, in their order.
+    spans = iter(parts)
+    return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), lambda text: next(spans))
+
+
+def _require(loaded: LoadedModel) -> None:
     if loaded.masked:
         raise EvaluationError(f"{loaded.name} is a masked language model: words have no surprisal from left to right.")
     if not loaded.tokenizer.is_fast:
         raise TokenizerError("surprisal needs a fast tokenizer (tokenizer.json): it reads where each token stands.")
-    if split_punctuation:
-        return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), _parts)
-    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary, _words)
 
 
 def _surprisal(loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray, divide: Divide) -> Iterator[WordSurprisal]:

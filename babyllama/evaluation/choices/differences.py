@@ -26,7 +26,8 @@ def kept_decisions(stored: Path) -> Decisions | None:
     try:
         for line in read_text(file).splitlines():
             row = json.loads(line)
-            found.setdefault(row["uid"], []).append(row["chosen"] == row["label"])
+            correct = row["correct"] if "correct" in row else row["chosen"] == row["label"]
+            found.setdefault(row["uid"], []).append(correct)
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedFileError(f"{file} is damaged: {error}. Remove {stored} and evaluate again.") from error
     return {uid: np.array(rows) for uid, rows in found.items()}

@@ -85,10 +85,7 @@ class PairFormat:
         if known is not None and known.name != self.name:
             return f"Its columns are those of {known.title}: --pair-format {known.name}."
         if "conditions" in row or "items" in row:
-            return (
-                "It is a SyntaxGym suite, whose predictions compare regions of several conditions: write the two sentences of a "
-                "comparison into a table."
-            )
+            return "It is a SyntaxGym suite, whose predictions compare regions of several conditions: `--tasks syntaxgym --data FILE`."
         columns = listed([repr(name) for name in row], most=8) or "none"
         return (
             f"Its columns are {columns}; name the right ones with --good-column and --bad-column, or a --pair-format."

@@ -166,6 +166,12 @@ def recover_folder(path: str | Path) -> None:
         os.replace(retired, path)
 
 
+def recover_folders(parent: Path) -> None:
+    """`recover_folder` for every folder of `parent` whose replacement was interrupted."""
+    for retired in parent.glob(f"{_RETIRED_PREFIX}*"):
+        recover_folder(parent / retired.name.removeprefix(_RETIRED_PREFIX))
+
+
 def _retired(path: Path) -> Path:
     return path.parent / f"{_RETIRED_PREFIX}{path.name}"
 

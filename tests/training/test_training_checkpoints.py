@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 import signal
 from functools import partial
 from pathlib import Path
@@ -125,6 +127,33 @@ def test_the_limit_keeps_the_newest(tmp_path: Path) -> None:
 def test_without_save_steps_every_epoch_is_saved(tmp_path: Path) -> None:
     _, paths = tiny_run(tmp_path, training={"num_epochs": 3, "save_total_limit": None})
     assert steps(paths) == [5, 10, 15]
+
+
+@pytest.mark.parametrize("killed_after", [0, 1, 2])
+def test_a_checkpoint_made_again_is_the_old_or_the_new_one(
+    tmp_path: Path, killed_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back and training on replaces later checkpoints; a kill at any rename may lose neither."""
+    target, part = tmp_path / "checkpoint-4", tmp_path / ".tmp-saving" / "checkpoint-4"
+    for folder, text in ((target, "old"), (part, "new")):
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text(text)
+    left, replace = [killed_after], os.replace
+
+    def killing_replace(source: Any, to: Any) -> None:
+        if Path(source).is_dir():
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        replace(source, to)
+
+    monkeypatch.setattr(os, "replace", killing_replace)
+    with contextlib.suppress(KeyboardInterrupt):
+        checkpoints.seal(part, target, 4, checkpoints.MadeWith({}, {}))
+    monkeypatch.undo()
+    checkpoints.clear_leftovers(tmp_path)
+    assert (target / "weights").read_text() == ("new" if killed_after == 2 else "old")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4"]
 
 
 @pytest.mark.parametrize("where", ["model", "optimizer", "seal"])

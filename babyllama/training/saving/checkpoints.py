@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babyllama import console
-from babyllama.artifacts import MANIFEST_NAME, Manifest, file_facts, read_object, sync_folder, write_json
-from babyllama.artifacts.files import flush_folder
+from babyllama.artifacts import MANIFEST_NAME, Manifest, file_facts, read_object, write_json
+from babyllama.artifacts.files import flush_folder, recover_folders, replace_folder
 from babyllama.config import Config
 from babyllama.errors import CheckpointError, RunError
 from babyllama.runs import RunPaths, RunRecord
@@ -88,11 +88,8 @@ def seal(path: Path, target: Path, step: int, made_with: MadeWith) -> None:
     """Write the manifest of the finished folder `path`, flush every file and rename it to `target`."""
     flush_folder(path)
     Manifest(_STAGE, made_with.inputs, made_with.settings, {"step": step}, files=file_facts(path)).write(path)
-    if target.exists():
-        # Only a run that went back to an earlier checkpoint meets its own later one; the new one replaces it.
-        shutil.rmtree(target)
-    os.replace(path, target)
-    sync_folder(target.parent)
+    # A run that went back to an earlier checkpoint meets its own later one, which stays until the new one is in its place.
+    replace_folder(path, target)
 
 
 def damage(path: Path) -> str | None:
@@ -199,8 +196,9 @@ def prune(folder: Path, keep: int | None) -> None:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what an interrupted save or deletion left below `folder`."""
+    """Put back what an interrupted replacement moved aside below `folder`, and remove what a save or deletion left there."""
     if folder.is_dir():
+        recover_folders(folder)
         for path in folder.glob(".tmp-*"):
             shutil.rmtree(path, ignore_errors=True)
 

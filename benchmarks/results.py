@@ -5,7 +5,7 @@
 
 A file holds what a reader needs to check a row: the settings that differ from the defaults, the model's size, text, words
 seen, time, machine, bits per byte of held-out text and minimal pairs with their intervals. Runs that share everything but
-the seed (their names end in -1, -2, ...) are one row: mean, and in brackets the least and the most.
+the seed (their names end in -1 or -seed1, ...) are one row: mean, and in brackets the least and the most.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def row(facts: RunFacts) -> dict[str, Any]:
 
 
 def _family(name: str) -> str:
-    return re.sub(r"-\d+$", "", name)
+    return re.sub(r"-(seed)?\d+$", "", name)
 
 
 def _spread(values: list[float], digits: int) -> str:
@@ -129,7 +129,7 @@ def main() -> int:
         except BabyLlamaError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        (args.output / f"{found['name']}.json").write_text(json.dumps(found, indent=1) + "\n")
+        (args.output / f"{found['name'].replace('/', '--')}.json").write_text(json.dumps(found, indent=1) + "\n")
     if args.table:
         print(table(args.output))
     return 0

@@ -14,10 +14,10 @@ from babyllama import console
 from babyllama.artifacts import fingerprint_value, write_array, write_text
 from babyllama.config import Config
 from babyllama.corpus.fetching.origin import data_sets
-from babyllama.device import choose_device, describe_device, set_threads
+from babyllama.device import describe_device, set_threads
 from babyllama.errors import DamagedFileError, RunError
 from babyllama.inputs import Inputs, prepare_inputs
-from babyllama.processes import join_processes, process_count, process_index, wait_for_everyone
+from babyllama.processes import process_count, process_index, wait_for_everyone
 from babyllama.runs import (
     Ownership,
     Run,
@@ -50,7 +50,9 @@ def train_run(
     """
     run = run_of(config)
     if process_count() > 1:
-        join_processes(choose_device(config.training.device))
+        from babyllama.training.machine import Machine
+
+        Machine.find(config.training)
     check_folder(run, config, resume=resume is not None, overwrite=overwrite, force=force)
     _check_writable(run.root)
     with console.quiet(quiet), _ownership(run) as ownership:

@@ -19,7 +19,7 @@ from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
 from babyllama.corpus.reading import SEPARATOR
 from babyllama.corpus.reading.instructions import documents_of
-from babyllama.device import choose_device, choose_precision, describe_device, set_threads
+from babyllama.device import describe_device, set_threads
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
 from babyllama.settings.trackers import tracker_names
@@ -62,8 +62,7 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
     model = config.model
     counts = parameter_counts(model, vocab_size=vocab_size, seq_length=config.data.seq_length)
     tokens, text_line = _tokens(config, vocab_size)
-    device = choose_device(config.training.device)
-    precision = choose_precision(config.training, device)
+    machine = Machine.here(config.training)
 
     micro, length = config.training.batch_size, config.data.seq_length
     batches = batch_plan(
@@ -110,12 +109,13 @@ def plan(config: Config, *, timed: bool = False) -> Plan:
         add("steps       known when the text is packed")
     if tokens is not None:
         result.lines.extend(_teacher_cache(config, batches.num_blocks, vocab_size))
-    result.memory, memory_line = _memory(config, vocab_size, batches.accumulation, Machine(device, precision))
+    result.memory, memory_line = _memory(config, vocab_size, batches.accumulation, machine)
     add(f"memory      {memory_line}")
     if timed:
-        result.seconds, time_line = _time(config, vocab_size, batches, steps, Machine(device, precision))
+        result.seconds, time_line = _time(config, vocab_size, batches, steps, machine)
         add(f"time        {time_line}")
-    add(f"device      {describe_device(device)}; precision {precision.name} ({precision.note})")
+    precision = machine.precision
+    add(f"device      {describe_device(machine.device)}; precision {precision.name} ({precision.note})")
     if precision.warning:
         result.warnings.append(precision.warning)
     return result

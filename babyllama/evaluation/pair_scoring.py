@@ -25,11 +25,18 @@ from babyllama.evaluation.scoring.backends import BackendChoice, Scorer, backend
 from babyllama.evaluation.scoring.masked import MaskedScorer, Metric, encode_masked
 from babyllama.evaluation.scoring.sequences import Encoded
 
-RESCORE_SAMPLE = 500
-"""Pairs scored in both number formats to see how far bf16 is off."""
-RESCORE_FACTOR = 3.0
-"""Pairs whose bf16 margin lies within this many times the largest error of that sample are scored again in
-fp32."""
+
+@dataclass(frozen=True)
+class Rescoring:
+    """Which pairs are scored again in fp32 after a bf16 pass."""
+
+    sample: int = 500
+    """Pairs scored in both number formats to see how far bf16 is off."""
+    factor: float = 3.0
+    """A pair whose bf16 margin lies within this many times the largest error of that sample is near a tie."""
+
+
+NEAR_TIES = Rescoring()
 
 
 @dataclass
@@ -50,13 +57,14 @@ def score_minimal_pairs(
     dtype: str = "auto",
     masked_metric: Metric = "original",
     backend: BackendChoice = "auto",
+    rescoring: Rescoring = NEAR_TIES,
     progress: Progress | None = None,
 ) -> MinimalPairResults:
     """Score every pair of `folder` (a folder, a file, a Hub name, or pairs already read) under `protocol`.
 
     `pairs_per_paradigm` takes a subset drawn with `seed`, which also draws the ties of protocols that draw
     them. `dtype` is "fp32", "bf16", or "auto": a bf16 pass where the hardware computes bf16, with every pair
-    near a tie scored again in fp32, else fp32. Masked models are scored by pseudo-log-likelihood on their own marks,
+    near a tie (`rescoring` says how near) scored again in fp32, else fp32. Masked models are scored by pseudo-log-likelihood on their own marks,
     `masked_metric` saying what is masked ("original" or "within_word_l2r"); the protocol then settles reduction and ties.
     So they do for `backend` mntp, masked next-token prediction (`babyllama.evaluation.scoring.mntp`).
     """
@@ -74,7 +82,7 @@ def score_minimal_pairs(
     encode = rules.encode if way == "causal" else partial(encode_masked, first=1 if way == "mntp" else 0)
     encoded = dict(zip(sentences, encode(loaded.tokenizer, sentences), strict=True))
     new_scorer = partial(MaskedScorer, metric=masked_metric) if way == "mlm" else partial(scorer_for, backend=way)
-    scored, facts = _score_all(loaded, new_scorer, rules, pair_set.pairs, encoded, dtype, seed, progress)
+    scored, facts = _score_all(loaded, new_scorer, rules, pair_set.pairs, encoded, dtype, seed, rescoring, progress)
     if way == "mlm":
         facts["masked_metric"] = masked_metric
     if backend != "auto":
@@ -101,6 +109,7 @@ def _score_all(
     encoded: dict[str, Encoded],
     dtype: str,
     seed: int,
+    rescoring: Rescoring,
     progress: Progress | None,
 ) -> tuple[_Scored, dict[str, Any]]:
     exact = new_scorer(loaded)
@@ -111,11 +120,11 @@ def _score_all(
     if not two_passes:
         return _score_sentences(exact, rules, encoded, encoded, progress), {"dtype": loaded.dtype}
     scored = _score_sentences(new_scorer(_in_bf16(loaded)), rules, encoded, encoded, progress)
-    sample = random.Random(seed).sample(range(len(pairs)), min(RESCORE_SAMPLE, len(pairs)))
+    sample = random.Random(seed).sample(range(len(pairs)), min(rescoring.sample, len(pairs)))
     precise = _score_sentences(exact, rules, encoded, _sentences_of(pairs[i] for i in sample), None)
     errors = [abs(_margin(scored, pairs[i]) - _margin(precise, pairs[i])) for i in sample]
     largest = max((error for error in errors if not np.isnan(error)), default=0.0)
-    threshold = RESCORE_FACTOR * largest
+    threshold = rescoring.factor * largest
     near = [pair for pair in pairs if not abs(_margin(scored, pair)) > threshold]  # NaN counts as near
     near_sentences = set(_sentences_of(near))
     missing = [sentence for sentence in encoded if sentence in near_sentences and sentence not in precise.values]

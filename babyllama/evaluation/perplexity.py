@@ -19,7 +19,6 @@ from babyllama.evaluation.models import LoadedModel
 from babyllama.evaluation.scoring import CausalScorer, Progress
 from babyllama.evaluation.scoring.sequences import Encoded, context_token, encode_plain
 
-_BUFFER_CHARACTERS = 400_000
 _LN2 = math.log(2)
 
 
@@ -98,9 +97,10 @@ def perplexity(
     *,
     token_counts: np.ndarray | None = None,
     stride: int | None = None,
+    buffer_characters: int = 400_000,
     progress: Progress | None = None,
 ) -> PerplexityResult:
-    """Score `documents`, streamed: each after the beginning mark, in windows of the model's context length.
+    """Score `documents`, streamed (about `buffer_characters` of them at once): each after the beginning mark, in windows of the model's context length.
 
     A document longer than the context is read in windows that move on by `stride` tokens (default: half the
     context), each scoring only what none before it did: every token but those near the document's start has
@@ -120,7 +120,7 @@ def perplexity(
     total = PerplexityResult(unigram_nll=None if token_counts is None else 0.0)
     unigram = None if token_counts is None else _unigram_nll(token_counts, loaded)
     scorer = CausalScorer(loaded, stride=stride)
-    for batch in _buffers(documents):
+    for batch in _buffers(documents, buffer_characters):
         sequences, unscored = _encode(loaded, batch)
         total.documents += len(batch)
         total.unscored_tokens += unscored
@@ -179,14 +179,14 @@ def _after(progress: Progress | None, before: int, whole: int) -> Progress | Non
     return None if progress is None else lambda done, _: progress(before + done, max(whole, before + done))
 
 
-def _buffers(documents: Iterable[str]) -> Iterator[list[str]]:
+def _buffers(documents: Iterable[str], characters: int) -> Iterator[list[str]]:
     """Documents in groups of bounded size, so that a corpus of any size streams through."""
     batch: list[str] = []
     size = 0
     for document in documents:
         batch.append(document)
         size += len(document)
-        if size >= _BUFFER_CHARACTERS:
+        if size >= characters:
             yield batch
             batch, size = [], 0
     if batch:

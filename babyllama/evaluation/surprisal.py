@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _LN2 = math.log(2)
-_BATCH = 512
+BATCH = 512
+"""Texts that are read at once."""
 Divide = Callable[[str], list[tuple[int, int]]]
 """A text -> (first character, character after the last one) of each word."""
 
@@ -59,19 +60,21 @@ def surprisal(
     *,
     boundary: np.ndarray | None = None,
     split_punctuation: bool = False,
+    batch_size: int = BATCH,
 ) -> Iterator[WordSurprisal]:
     """Every whitespace-separated word of each text, in order; each text is read on its own after the beginning mark.
 
     With `split_punctuation` what stands before and after a word's letters and digits is a row of its own ("mat" and "."); no
     white space ends such a word, so that there are no corrected values.
     `boundary` are the ids of the tokens before which a word has ended; by default they are found in the vocabulary.
-    Texts without a word give no row. Streams: memory does not grow with the number of texts. EvaluationError for
+    Texts without a word give no row. Streams, `batch_size` texts at once: memory does not grow with their number. EvaluationError for
     masked models, TokenizerError for slow tokenizers (they do not tell where a token stands).
     """
     _require(loaded)
     if split_punctuation:
-        return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), _parts)
-    return _surprisal(loaded, texts, boundary_tokens(loaded.tokenizer) if boundary is None else boundary, _words)
+        return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), _parts, batch_size)
+    ends = boundary_tokens(loaded.tokenizer) if boundary is None else boundary
+    return _surprisal(loaded, texts, ends, _words, batch_size)
 
 
 def surprisal_of_parts(
@@ -85,7 +88,7 @@ def surprisal_of_parts(
     _require(loaded)
     # Texts are divided once each, in their order.
     spans = iter(parts)
-    return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), lambda text: next(spans))
+    return _surprisal(loaded, texts, np.zeros(0, dtype=np.int64), lambda text: next(spans), BATCH)
 
 
 def _require(loaded: LoadedModel) -> None:
@@ -95,12 +98,14 @@ def _require(loaded: LoadedModel) -> None:
         raise TokenizerError("surprisal needs a fast tokenizer (tokenizer.json): it reads where each token stands.")
 
 
-def _surprisal(loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray, divide: Divide) -> Iterator[WordSurprisal]:
+def _surprisal(
+    loaded: LoadedModel, texts: Iterable[str], ends: np.ndarray, divide: Divide, batch_size: int
+) -> Iterator[WordSurprisal]:
     scorer = CausalScorer(loaded)
     batch: list[tuple[int, str]] = []
     for number, text in enumerate(texts, 1):
         batch.append((number, text))
-        if len(batch) == _BATCH:
+        if len(batch) == batch_size:
             yield from _score(loaded, scorer, batch, ends, divide)
             batch = []
     yield from _score(loaded, scorer, batch, ends, divide)

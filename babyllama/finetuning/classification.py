@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from babyllama.evaluation.models import LoadedModel
 
-_ROWS_ON_CPU = 8
+ROWS_ON_CPU = 8
 """Rows in one forward pass of a CPU: a batch is cut into parts of like length, which saves padding and changes no sum."""
 _TOKENS_TO_SCORE = 8192
 LENGTH = 512
@@ -191,7 +191,8 @@ def fine_tune(
             classifier.train()
             order = torch.randperm(len(train.ids)).numpy()
             for number in range(len(train.ids) // batch_size):
-                _step(classifier, train, order[number * batch_size :][:batch_size], recipe, device, optimizer, task)
+                batch = order[number * batch_size :][:batch_size]
+                training_step(classifier, train, batch, recipe, device, optimizer, task)
                 schedule.step()
                 progress(batch_size)
             now = predict(classifier, valid, recipe, device)
@@ -202,7 +203,7 @@ def fine_tune(
         return Tuned(predicted, best, epochs, scores(now, valid.labels))
 
 
-def _step(
+def training_step(
     classifier: torch.nn.ModuleDict,
     train: Rows,
     batch: np.ndarray,
@@ -210,12 +211,14 @@ def _step(
     device: torch.device,
     optimizer: torch.optim.Optimizer,
     task: Subtask,
+    rows_at_once: int | None = None,
 ) -> None:
-    """One optimizer step on the mean loss of `batch`, in parts of rows of like length."""
+    """One optimizer step on the mean loss of `batch` [rows], in parts of rows of like length; by default `ROWS_ON_CPU`
+    of them on a CPU, all elsewhere."""
     import torch
 
     batch = batch[np.argsort(train.lengths[batch], kind="stable")]
-    rows = _ROWS_ON_CPU if device.type == "cpu" else len(batch)
+    rows = rows_at_once or (ROWS_ON_CPU if device.type == "cpu" else len(batch))
     for start in range(0, len(batch), rows):
         part = batch[start : start + rows]
         with autocast(recipe, device):

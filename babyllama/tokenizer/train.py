@@ -12,8 +12,8 @@ from babyllama.errors import DataError, TokenizerError
 from babyllama.tokenizer.cutting import LONGEST_WORDPIECE_WORD, PreTokenizerKind, cut_long_words, cut_text
 from babyllama.tokenizer.special_tokens import BOS, MASK, SPECIAL_TOKENS
 
-# The trainer buffers documents by number, so long ones are handed over in pieces.
-_PIECE = 50_000
+LONG_DOCUMENT = 50_000
+"""Characters. The trainer buffers documents by number, so longer ones are handed over in pieces of this size."""
 # SpecialIds a WordPiece token that continues a word. The usual "##" can also be text, this is never a byte-level character.
 _CONTINUES = "▁"
 
@@ -93,7 +93,7 @@ class _Pieces:
         try:
             for document in self._documents:
                 self.characters += len(document)
-                yield from cut_text(document, _PIECE, self._kind)
+                yield from cut_text(document, LONG_DOCUMENT, self._kind)
         except Exception as error:
             self.failure = error
             raise

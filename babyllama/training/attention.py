@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from babyllama.training.machine import Machine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 LONGEST_ROW = 256
 """Tokens of a row up to which fp32 is the faster."""
@@ -22,7 +25,7 @@ _NAME = "sdpa_fp32"
 
 
 @contextlib.contextmanager
-def short_row_attention(model: Any, machine: Machine, seq_length: int) -> Iterator[None]:
+def short_row_attention(model: PreTrainedModel, machine: Machine, seq_length: int) -> Iterator[None]:
     """Within the block, fused attention is computed in fp32 where that is the faster; what is saved stays as it was."""
     applies = (
         machine.device.type == "cpu"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def layers_of(model: Any) -> nn.ModuleList:
+
+def layers_of(model: PreTrainedModel) -> nn.ModuleList:
     """The list of layers: the longest of the lists that the base model holds."""
     lists = [module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)]
     return max(lists, key=len)
@@ -30,7 +33,7 @@ def is_rotary(module: nn.Module) -> bool:
     return "rotary" in type(module).__name__.lower()
 
 
-def part_of(module: nn.Module, model: Any) -> str:
+def part_of(module: nn.Module, model: PreTrainedModel) -> str:
     """embeddings, positions, attention, feed-forward or norms."""
     if is_norm(module):
         return "norms"
@@ -41,7 +44,7 @@ def part_of(module: nn.Module, model: Any) -> str:
     return "attention" if "att" in type(module).__name__.lower() else "feed-forward"
 
 
-def by_part(model: Any, calls: Iterable[nn.Module]) -> dict[str, list[tuple[nn.Module, str]]]:
+def by_part(model: PreTrainedModel, calls: Iterable[nn.Module]) -> dict[str, list[tuple[nn.Module, str]]]:
     """Part -> its modules that were called, each with the name of its kind."""
     found: dict[str, list[tuple[nn.Module, str]]] = {}
     for module in calls:
@@ -49,7 +52,7 @@ def by_part(model: Any, calls: Iterable[nn.Module]) -> dict[str, list[tuple[nn.M
     return found
 
 
-def kind_of(module: nn.Module, model: Any) -> str:
+def kind_of(module: nn.Module, model: PreTrainedModel) -> str:
     """What it is called: the gate of a feed-forward layer tells SwiGLU from GELU."""
     name = type(module).__name__
     if is_norm(module):

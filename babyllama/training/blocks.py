@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,17 @@ from torch.utils import _pytree as pytree
 
 from babyllama.architectures import build_model, family
 from babyllama.config import Config
-from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
+from babyllama.config.tables import OPTIMIZERS
 from babyllama.training.attention import short_row_attention
 from babyllama.training.block_parts import by_part, is_part_outside, is_rotary, layers_of, part_of
 from babyllama.training.machine import Machine
 from babyllama.training.measuring import counted, fastest
-from babyllama.training.network import training_network
+from babyllama.training.network import Batch, Network, training_network
+from babyllama.training.objectives.causal import Causal, next_token_targets
+from babyllama.training.objectives.cross_entropy import fused_linear_cross_entropy
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 FAMILIES = ("Llama", "GPT2", "GPTJ", "Qwen3", "GPTNeoX")
 PARTS = ("embeddings", "positions", "attention", "feed-forward", "norms", "head and loss", "optimizer")
@@ -77,13 +82,13 @@ def measure_step(config: Config, *, vocab_size: int, machine: Machine, seconds: 
     """The step of `config` (its model section, batch and optimizer), each part run for about `seconds`."""
     section, length, batch = config.model, config.data.seq_length, config.training.batch_size
     size = 1 if batch == "auto" else batch
-    model: Any = build_model(section, vocab_size=vocab_size, seq_length=length).train().to(machine.device)
-    objective = OBJECTIVES.get("causal").build(config, None)
+    model: PreTrainedModel = build_model(section, vocab_size=vocab_size, seq_length=length).train().to(machine.device)
+    objective = Causal.of(config)
     example = objective.example(size, length, vocab_size, machine.device)
     optimizer = OPTIMIZERS.get(config.optimization.optimizer)(model, config)
     dtype = machine.autocast_dtype
 
-    def autocast() -> Any:
+    def autocast() -> torch.autocast:
         return torch.autocast(machine.device.type, dtype=dtype, enabled=dtype is not None)
 
     patches, attention = family(section.type).training(model), short_row_attention(model, machine, length)
@@ -131,9 +136,12 @@ def measure_step(config: Config, *, vocab_size: int, machine: Machine, seconds: 
 
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
+Autocast = Callable[[], torch.autocast]
 
 
-def _recorded(model: Any, run: Callable[[], Any], autocast: Any) -> tuple[dict[nn.Module, Call], dict[str, int]]:
+def _recorded(
+    model: PreTrainedModel, run: Callable[[], Any], autocast: Autocast
+) -> tuple[dict[nn.Module, Call], dict[str, int]]:
     """The arguments each module was called with, and how often each part runs in one pass."""
     calls: dict[nn.Module, Call] = {}
     layers = layers_of(model)
@@ -162,7 +170,7 @@ def _module_part(
     module: nn.Module,
     arguments: tuple[Any, ...],
     named: dict[str, Any],
-    autocast: Any,
+    autocast: Autocast,
     machine: Machine,
     seconds: float,
 ) -> tuple[float, float, int, int]:
@@ -184,18 +192,15 @@ def _module_part(
 
 
 def _loss_part(
-    network: Any,
-    objective: Any,
-    example: dict[str, Any],
+    network: Network,
+    objective: Causal,
+    example: Batch,
     hidden: Tensor,
-    autocast: Any,
+    autocast: Autocast,
     machine: Machine,
     seconds: float,
 ) -> Part:
     """Output layer and cross-entropy from the last hidden states, as they are trained."""
-    from babyllama.training.objectives.causal import next_token_targets
-    from babyllama.training.objectives.cross_entropy import fused_linear_cross_entropy
-
     targets = next_token_targets(example["labels"])
 
     def forward() -> Tensor:
@@ -209,7 +214,7 @@ def _loss_part(
 
 
 def _turning(
-    model: Any, angles: nn.Module, call: Call, autocast: Any, machine: Machine, seconds: float
+    model: PreTrainedModel, angles: nn.Module, call: Call, autocast: Autocast, machine: Machine, seconds: float
 ) -> tuple[float, float, int, int]:
     """Turning queries and keys by the angles' [B, T, R] cosines and sines, in all layers."""
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb

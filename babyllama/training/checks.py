@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from babyllama import console
 from babyllama.architectures import family
@@ -21,6 +21,9 @@ from babyllama.training.saving import checkpoints
 from babyllama.training.saving.checkpoints import Resume
 from babyllama.training.sharding import refuse_untested_sharding
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 def check_training(
     config: Config,
@@ -28,7 +31,7 @@ def check_training(
     resume: Resume,
     train_dataset: Blocks,
     eval_dataset: Blocks | None,
-    model: Any = None,
+    model: PreTrainedModel | None = None,
 ) -> None:
     """Raise every error that `train` would raise before its first step and that a user can mend; writes nothing.
 
@@ -72,7 +75,7 @@ def check_training(
         checkpoints.step_of(checkpoints.checked(Path(resume)))
 
 
-def _probe(config: Config, model: Any) -> None:
+def _probe(config: Config, model: PreTrainedModel) -> None:
     """Find out what a model that no family of ours describes can do, and say it; ConfigError where that is too little."""
     name = type(model).__name__
     if config.data.packing != "separate" and not keeps_documents_apart(model, config.data.seq_length):

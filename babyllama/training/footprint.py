@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -17,11 +17,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from babyllama.architectures import build_model, family
 from babyllama.config import Config
-from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
+from babyllama.config.tables import OPTIMIZERS
 from babyllama.training.attention import short_row_attention
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
+from babyllama.training.objectives.causal import Causal
 from babyllama.training.probing import output_layer_agrees
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _HELD_BACK = 0.7
 """Share of what one layer allocates, forward and backward, that glibc's allocator holds on top of the tensors that exist: holes
@@ -126,11 +130,11 @@ class _Step:
         """What a step takes that is not the first."""
         config, machine = self.config, self.machine
         length, dtype = config.data.seq_length, machine.autocast_dtype
-        objective = OBJECTIVES.get("causal").build(config, None)
+        objective = Causal.of(config)
         section = config.model.model_copy(update={"n_layer": self.layers})
         with FakeTensorMode(), LiveBytes() as count:
             with torch.device(machine.device):
-                model: Any = build_model(section, vocab_size=self.vocab_size, seq_length=length).train()
+                model: PreTrainedModel = build_model(section, vocab_size=self.vocab_size, seq_length=length).train()
             if checkpointing:
                 model.activation_checkpointing_enable({"use_reentrant": False})
             weights = count.live

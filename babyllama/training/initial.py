@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babyllama.architectures import build_model
 from babyllama.config import Config
 from babyllama.errors import CheckpointError, ConfigError, TokenizerError
 from babyllama.tokenizer import special_ids, tokenizer_fingerprint
 from babyllama.training.objectives.teachers import found
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SIZES = {"hidden_size": "hidden_size", "n_layer": "num_hidden_layers"}
 
@@ -18,7 +21,7 @@ def initial_fingerprint(config: Config) -> dict[str, str]:
     return {} if config.model.init_from is None else {"init_from": found(config.model.init_from)[1]}
 
 
-def initial_model(config: Config, tokenizer: Any) -> Any:
+def initial_model(config: Config, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The model of `config` in fp32, in training mode.
 
     With `model.init_from` its class, its sizes and its dropout are those of the weights. Raises CheckpointError (not there,

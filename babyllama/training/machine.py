@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -22,10 +22,16 @@ class Machine:
     """Processes that train together, each with a device of its own."""
 
     @classmethod
-    def find(cls, training: TrainingSection) -> Machine:
-        """The machine that `training.device` and `training.precision` ask for; connects to the other processes."""
+    def here(cls, training: TrainingSection) -> Machine:
+        """This process alone, with the device and the precision that `training` asks for. ConfigError when it is not there."""
         device = choose_device(training.device)
-        return cls(device, choose_precision(training, device), join_processes(device))
+        return cls(device, choose_precision(training, device))
+
+    @classmethod
+    def find(cls, training: TrainingSection) -> Machine:
+        """The same, connected to the other processes."""
+        machine = cls.here(training)
+        return replace(machine, devices=join_processes(machine.device))
 
     @property
     def autocast_dtype(self) -> torch.dtype | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ from babyllama.training.objectives.cross_entropy import (
 from babyllama.training.objectives.linear_loss import ChunkLoss, chunk_tokens, fused_linear_loss
 from babyllama.training.objectives.masks import document_mask
 from babyllama.training.probing import compute_dtype, output_layer_agrees
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Batch = dict[str, Any]
 """Tensors of a micro-batch by the name of the forward pass's argument, and `counts` until the trainer takes them out."""
@@ -44,7 +47,7 @@ class Loss(Protocol):
 class Network:
     """The model's parts, whatever its family calls them."""
 
-    def __init__(self, model: Any, *, fused: bool | None = None) -> None:
+    def __init__(self, model: PreTrainedModel, *, fused: bool | None = None) -> None:
         self.model = model
         self._forward: Callable[..., Any] = model.forward
         self.fused = output_layer_agrees(model) if fused is None else fused
@@ -141,7 +144,7 @@ def _places(targets_N: Tensor, vocabulary: int | None) -> Tensor:
 
 
 @contextlib.contextmanager
-def training_network(model: Any, objective: Loss, *, fused: bool | None = None) -> Iterator[Network]:
+def training_network(model: PreTrainedModel, objective: Loss, *, fused: bool | None = None) -> Iterator[Network]:
     """Within the block `model(labels=..., **batch)` returns the loss sums of `objective`.
 
     `fused` is given where the model cannot be probed.

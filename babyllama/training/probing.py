@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from babyllama.training.objectives.masks import document_mask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _LARGE = 1e3
 """Size of logits at which a cap on them shows."""
@@ -26,7 +29,7 @@ def compute_dtype(model: nn.Module) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else parameter.dtype
 
 
-def output_layer_agrees(model: Any) -> bool:
+def output_layer_agrees(model: PreTrainedModel) -> bool:
     """Does the output layer applied to the base model's last hidden states give the model's logits, large ones too?"""
     head = model.get_output_embeddings()
     if type(head) is not nn.Linear or getattr(model, "base_model", model) is model:
@@ -52,7 +55,7 @@ def output_layer_agrees(model: Any) -> bool:
         return apart <= 1e-3 * largest
 
 
-def keeps_documents_apart(model: Any, seq_length: int) -> bool:
+def keeps_documents_apart(model: PreTrainedModel, seq_length: int) -> bool:
     """Under a document mask, does `model` give each document of a row the logits it would get alone?
 
     Measured against what the documents would do to one another without the mask. A mask of ours would overrule a sliding
@@ -82,7 +85,7 @@ def keeps_documents_apart(model: Any, seq_length: int) -> bool:
         return False
 
 
-def reads_both_ways(model: Any) -> bool:
+def reads_both_ways(model: PreTrainedModel) -> bool:
     """Under a bidirectional mask, does a later token of its document change the logits of an earlier one, and a token of
     another document not?
 
@@ -114,7 +117,7 @@ def reads_both_ways(model: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
     """Within the block `model` computes without dropout and without gradients."""
     was_training = model.training
     model.eval()

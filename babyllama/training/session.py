@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,6 +50,9 @@ from babyllama.training.saving.saver import Saver
 from babyllama.training.trackers import Trackers, about, prepare_trackers
 from babyllama.training.trainer import LanguageModelTrainer
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 
 @dataclass(frozen=True)
 class Session:
@@ -57,8 +60,8 @@ class Session:
 
     config: Config
     machine: Machine
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
     train_blocks: Blocks
     eval_blocks: Blocks | None
     paths: RunPaths
@@ -84,8 +87,8 @@ class Session:
 def train(
     config: Config,
     *,
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
     train_dataset: Blocks,
     eval_dataset: Blocks | None,
     paths: RunPaths,

@@ -6,18 +6,23 @@ and one update of the weights. On one CPU thread the time that it computed is ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from babyllama.architectures import build_model, family, parameter_counts
 from babyllama.config import Config
-from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
+from babyllama.config.tables import OPTIMIZERS
 from babyllama.training.attention import short_row_attention
 from babyllama.training.machine import Machine
 from babyllama.training.measuring import fastest
 from babyllama.training.network import training_network
+from babyllama.training.objectives.causal import Causal
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SHORT = (1, 2)
 """Layers of the two models that give the line."""
@@ -54,13 +59,18 @@ def step_time(
         measured = [_timed(config, layers, vocab_size, rows, machine, seconds / len(SHORT)) for layers in SHORT]
     except (RuntimeError, ValueError, TypeError, AttributeError, MemoryError):
         return None
-    layers = config.model.n_layer
+    return on_the_line(measured, config.model.n_layer, accumulation * micro_batch / rows)
+
+
+def on_the_line(measured: Sequence[tuple[float, float]], layers: int, passes: float) -> StepTime:
+    """The step of a model of `layers` layers that makes `passes` times the tried pass, from the seconds of a pass and of an
+    update of the models with `SHORT` layers."""
 
     def of_all(part: int) -> float:
         first, second = (found[part] for found in measured)
         return first + (layers - SHORT[0]) * max(0.0, second - first)
 
-    return StepTime(accumulation * of_all(0) * micro_batch / rows, of_all(1))
+    return StepTime(passes * of_all(0), of_all(1))
 
 
 def _timed(
@@ -69,8 +79,8 @@ def _timed(
     """(seconds of a pass forward and backward, seconds of an update) of a model of so many layers."""
     section = config.model.model_copy(update={"n_layer": layers, "init_from": None})
     length, dtype = config.data.seq_length, machine.autocast_dtype
-    objective = OBJECTIVES.get("causal").build(config, None)
-    model: Any = build_model(section, vocab_size=vocab_size, seq_length=length).train().to(machine.device)
+    objective = Causal.of(config)
+    model: PreTrainedModel = build_model(section, vocab_size=vocab_size, seq_length=length).train().to(machine.device)
     if config.training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
     optimizer = OPTIMIZERS.get(config.optimization.optimizer)(model, config)

@@ -196,12 +196,11 @@ def test_bf16_with_near_ties_again_decides_as_fp32(
     exact = score_minimal_pairs(loaded, folder, dtype="fp32")
     assert exact.scoring["dtype"] == "fp32"
     monkeypatch.setattr(pair_scoring, "has_fast_bf16", lambda device: True)
-    monkeypatch.setattr(pair_scoring, "RESCORE_SAMPLE", 10)
-    error = score_minimal_pairs(loaded, folder).scoring["bf16_largest_error_estimate"]
+    first = score_minimal_pairs(loaded, folder, rescoring=pair_scoring.Rescoring(sample=10))
+    error = first.scoring["bf16_largest_error_estimate"]
     # Half of these few pairs shall lie near a tie.
     half = float(np.median(np.abs(exact.scores.good - exact.scores.bad)))
-    monkeypatch.setattr(pair_scoring, "RESCORE_FACTOR", half / error)
-    fast = score_minimal_pairs(loaded, folder)
+    fast = score_minimal_pairs(loaded, folder, rescoring=pair_scoring.Rescoring(sample=10, factor=half / error))
     assert 0 < fast.scoring["rescored_share"] < 1
     assert list(fast.scores.correct) == list(exact.scores.correct)
     assert any("again in fp32" in line and "estimated" in line for line in fast.notes())

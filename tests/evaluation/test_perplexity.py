@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,10 @@ def measured(loaded: Any, text: Path | None = None) -> Any:
     return task.score(loaded, task.data(loaded.place))
 
 
-def test_the_order_and_grouping_of_documents_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_and_grouping_of_documents_do_not_matter(tmp_path: Path) -> None:
     loaded = load(save_model(tmp_path))
     whole = perplexity(loaded, DOCUMENTS)
-    monkeypatch.setattr(sys.modules[perplexity.__module__], "_BUFFER_CHARACTERS", 60)
-    assert perplexity(loaded, DOCUMENTS[::-1]).nll == pytest.approx(whole.nll, rel=1e-6)
+    assert perplexity(loaded, DOCUMENTS[::-1], buffer_characters=60).nll == pytest.approx(whole.nll, rel=1e-6)
 
 
 def test_long_documents_are_scored_whole(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,18 +28,29 @@ def module_of_the_guide(repository: Path) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs, and a module of one's own that is imported."""
+def runs(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs, and a module of one's own."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_tasks.py").write_text(module_of_the_guide(repository))
     monkeypatch.syspath_prepend(str(tmp_path))
-    for table in (TASKS, PROTOCOLS):
-        monkeypatch.setattr(table, "_entries", dict(table._entries))
-    monkeypatch.delitem(sys.modules, "my_tasks", raising=False)
-    __import__("my_tasks")
     for number, name in enumerate("AB"):
         save_run(tmp_path / "models" / name, seed=number)
     return tmp_path
+
+
+@contextmanager
+def own_tasks() -> Iterator[None]:
+    """Within the block the module is imported and what it registers known."""
+    with TASKS.restored(), PROTOCOLS.restored():
+        sys.modules.pop("my_tasks", None)
+        __import__("my_tasks")
+        yield
+
+
+@pytest.fixture
+def world(runs: Path) -> Iterator[Path]:
+    with own_tasks():
+        yield runs
 
 
 def test_a_task_of_ones_own_is_listed_evaluated_kept_compared_and_shown(
@@ -60,13 +73,12 @@ def test_a_task_of_ones_own_is_listed_evaluated_kept_compared_and_shown(
     assert [row["model"] for row in value["comparison"]["letters"]] == ["A", "B"]
 
 
-def test_a_result_of_a_task_that_is_not_loaded_disturbs_nobody(
-    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["evaluate", "models/A", "--tasks", "letters", "--device", "cpu"]) == 0
-    monkeypatch.setattr(TASKS, "_entries", {name: one for name, one in TASKS._entries.items() if name != "letters"})
+def test_a_result_of_a_task_that_is_not_loaded_disturbs_nobody(runs: Path) -> None:
+    with own_tasks():
+        assert main(["evaluate", "models/A", "--tasks", "letters", "--device", "cpu"]) == 0
+    assert (runs / "models" / "A" / "evaluation" / "letters.json").is_file()
     assert main(["card", "models/A"]) == 0
-    assert "share of the letter" not in (world / "models" / "A" / "modelcard.md").read_text()
+    assert "share of the letter" not in (runs / "models" / "A" / "modelcard.md").read_text()
 
 
 def test_a_protocol_of_ones_own(world: Path, capsys: pytest.CaptureFixture[str]) -> None:

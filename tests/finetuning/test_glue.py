@@ -15,7 +15,15 @@ from babyllama.cli import main
 from babyllama.errors import DataError, EvaluationError
 from babyllama.evaluation.runner import run_evaluations
 from babyllama.finetuning import classification
-from babyllama.finetuning.classification import Recipe, Rows, build_classifier, encode, fine_tune, logits_of
+from babyllama.finetuning.classification import (
+    Recipe,
+    Rows,
+    build_classifier,
+    encode,
+    fine_tune,
+    logits_of,
+    training_step,
+)
 from babyllama.finetuning.glue_data import GLUE, Examples, floor, read_examples, scores
 
 pytestmark = pytest.mark.integration
@@ -63,17 +71,17 @@ def test_the_last_token_sees_what_it_would_see_with_padding_on_the_left(tmp_path
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_a_batch_in_parts_has_the_gradient_of_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_in_parts_has_the_gradient_of_the_batch(tmp_path: Path) -> None:
     loaded = load(save_model(tmp_path / "m"))
     rows = rows_of(loaded)
     gradients = []
     for size in (24, 5):
-        monkeypatch.setattr(classification, "_ROWS_ON_CPU", size)
         torch.manual_seed(1)
         classifier = build_classifier(loaded, GLUE["rte"], RECIPE).eval()  # no dropout
         optimizer = torch.optim.SGD(classifier.parameters(), lr=1.0)
         before = [weight.detach().clone() for weight in classifier.parameters()]
-        classification._step(classifier, rows, np.arange(24), RECIPE, loaded.device, optimizer, GLUE["rte"])
+        batch = np.arange(24)
+        training_step(classifier, rows, batch, RECIPE, loaded.device, optimizer, GLUE["rte"], rows_at_once=size)
         gradients.append([old - new for old, new in zip(before, classifier.parameters(), strict=True)])
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*gradients, strict=True))
     assert any(gradient.abs().max() > 1e-3 for gradient in gradients[0])

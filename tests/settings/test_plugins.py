@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,10 @@ def world(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     registries = [table for table in vars(tables).values() if isinstance(table, tables.Registry)]
-    entries = [dict(table._entries) for table in registries]
-    yield tmp_path
-    for table, before in zip(registries, entries, strict=True):
-        table._entries = before
+    with ExitStack() as tables_as_they_were:
+        for table in registries:
+            tables_as_they_were.enter_context(table.restored())
+        yield tmp_path
     for name in ("my_plugin", "my_objective", "my_evaluation", "broken"):
         sys.modules.pop(name, None)
 

@@ -11,9 +11,8 @@ from babyllama.cli import main
 from babyllama.errors import ConfigError
 from babyllama.settings import config_from_values, load_config
 from babyllama.training import suggest as suggesting
-from babyllama.training import timing
 from babyllama.training.machine import Machine
-from babyllama.training.timing import StepTime, step_time
+from babyllama.training.timing import MOST_TOKENS, SHORT, StepTime, on_the_line, step_time
 
 pytestmark = pytest.mark.integration
 
@@ -24,31 +23,30 @@ def configuration(**model: Any) -> Any:
     return config_from_values({"data": {"seq_length": 16}, "model": sizes, "training": training})
 
 
-def test_the_time_of_a_step_is_a_line_over_layers_and_grows_with_rows_and_accumulation(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def timed(
-        config: Any, layers: int, vocab_size: int, rows: int, machine: Any, seconds: float
-    ) -> tuple[float, float]:
-        return rows * (1.0 + 10.0 * layers), 0.5 * layers
-
-    monkeypatch.setattr(timing, "_timed", timed)
-    machine = Machine.find(configuration().training)
-
-    def found(layers: int, micro_batch: int, accumulation: int) -> StepTime | None:
-        config = configuration(n_layer=layers)
-        return step_time(config, vocab_size=64, micro_batch=micro_batch, accumulation=accumulation, machine=machine)
-
-    assert found(5, 4, 3) == StepTime(passes=3 * 4 * 51.0, update=2.5)
-    assert found(5, 1024, 1) == StepTime(passes=1024 * 51.0, update=2.5), "more rows than are tried"
+def test_the_time_of_a_step_is_a_line_over_layers_and_grows_with_the_passes() -> None:
+    tried = [(1.0 + 10.0 * layers, 0.5 * layers) for layers in SHORT]
+    assert on_the_line(tried, 5, 12.0) == StepTime(passes=12 * 51.0, update=2.5)
+    noise = [(11.0, 0.5), (10.0, 0.4)]
+    assert on_the_line(noise, 5, 1.0) == StepTime(passes=11.0, update=0.5), "a deeper model is never quicker"
 
 
-def test_a_model_too_large_to_be_tried_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "MOST_PARAMETERS", 100)
-    config = configuration()
-    assert (
-        step_time(config, vocab_size=64, micro_batch=1, accumulation=1, machine=Machine.find(config.training)) is None
+def test_more_rows_than_are_tried_take_as_much_longer() -> None:
+    """4,096 tokens are tried at most: a thousand times as many rows take a thousand times as long, whatever the machine does."""
+    config = configuration(hidden_size=8, intermediate_size=8)
+    machine, most = Machine.here(config.training), MOST_TOKENS // config.data.seq_length
+    few, many = (
+        step_time(config, vocab_size=64, micro_batch=rows, accumulation=1, machine=machine, seconds=0.02)
+        for rows in (most, 1000 * most)
     )
+    assert few is not None
+    assert many is not None
+    assert 50 < many.passes / few.passes < 20_000
+
+
+def test_a_model_too_large_to_be_tried_has_no_time() -> None:
+    config = configuration(hidden_size=20_000)
+    machine = Machine.here(config.training)
+    assert step_time(config, vocab_size=64, micro_batch=1, accumulation=1, machine=machine) is None
 
 
 def test_the_plan_says_how_long_training_takes(small_text: Path, capsys: pytest.CaptureFixture[str]) -> None:

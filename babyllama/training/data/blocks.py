@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 
 class Blocks(Protocol):
     """What training asks of a packed dataset (babyllama.dataset.PackedDataset)."""
@@ -20,7 +22,7 @@ class Blocks(Protocol):
 
     def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]: ...
 
-    def epoch_order(self, epoch: int, seed: int) -> Any: ...
+    def epoch_order(self, epoch: int, seed: int) -> np.ndarray: ...
 
     def epoch_offset(self, epoch: int, seed: int) -> int: ...
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -26,9 +25,9 @@ class LossGuard:
         """`learning_rate(step)` is the peak groups' rate in optimizer step `step`, counted from 1."""
         self._checkpoints, self._learning_rate = checkpoints, learning_rate
         self._immediate, self._fp16 = immediate, fp16
-        self.gradient_norm: Any = None
-        self._loss: Any = None
-        self._waiting: tuple[int, Any, Any] | None = None
+        self.gradient_norm: torch.Tensor | float | None = None
+        self._loss: torch.Tensor | None = None
+        self._waiting: tuple[int, torch.Tensor | None, torch.Tensor | float | None] | None = None
 
     def add(self, loss: torch.Tensor) -> None:
         """One micro-batch's part of the current step's loss."""
@@ -57,7 +56,7 @@ class LossGuard:
                 f"fp32, or a lower training.lr. {self._way_back()}"
             )
 
-    def _check(self, step: int, loss: Any, norm: Any) -> None:
+    def _check(self, step: int, loss: torch.Tensor | None, norm: torch.Tensor | float | None) -> None:
         value = float(loss) if loss is not None else 0.0
         length = float(norm) if norm is not None else 0.0
         # Under fp16 an overflowing gradient is part of the bargain: the step is skipped and the scale halved.

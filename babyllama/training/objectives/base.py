@@ -20,6 +20,8 @@ from torch import Tensor
 from babyllama.training.network import Batch, Network, Sums
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
     from babyllama.config import Config
     from babyllama.training.data.batch_plan import BatchPlan
     from babyllama.training.data.blocks import Blocks
@@ -43,7 +45,7 @@ class Objective(ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, config: Config, tokenizer: Any) -> Objective:
+    def build(cls, config: Config, tokenizer: PreTrainedTokenizerFast) -> Objective:
         """The objective that `config` describes. ConfigError or TokenizerError for what it cannot do."""
 
     @classmethod
@@ -54,7 +56,7 @@ class Objective(ABC):
         """
         return {}
 
-    def prepare(self, model: Any, machine: Machine, blocks: Blocks) -> None:
+    def prepare(self, model: PreTrainedModel, machine: Machine, blocks: Blocks) -> None:
         """Called once before training on `blocks`: bring what the objective itself holds (a teacher) to the device."""
 
     def begin(self, plan: BatchPlan, total_steps: int) -> None:

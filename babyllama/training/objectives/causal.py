@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from babyllama.dataset.packed import IGNORED
 from babyllama.training.network import Batch, Network, Sums
 from babyllama.training.objectives.base import TARGETS, TOKENS, WORDS, Collator, Objective, Row, stack
 from babyllama.training.objectives.cross_entropy import LossOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,12 @@ class Causal(Objective):
         self.options, self.document_attention = options, document_attention
 
     @classmethod
-    def build(cls, config: Config, tokenizer: Any) -> Causal:
+    def build(cls, config: Config, tokenizer: PreTrainedTokenizerFast) -> Causal:
+        """As `of`: any tokenizer does."""
+        return cls.of(config)
+
+    @classmethod
+    def of(cls, config: Config) -> Causal:
         """Label smoothing and z-loss of the `optimization` section, document masks of the `data` section."""
         section = config.optimization
         options = LossOptions(section.label_smoothing, section.z_loss)

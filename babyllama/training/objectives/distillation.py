@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,9 @@ from babyllama.training.objectives.soft_loss import SoftOptions, soft_loss
 from babyllama.training.objectives.teacher_cache import TeacherCache, take_kept, teacher_cache
 from babyllama.training.objectives.teacher_samples import kept_soft_loss
 from babyllama.training.objectives.teachers import Teachers, check_born_again, check_tokenizer, found, load_teacher
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 SOFT_TARGETS = "soft_targets"
 ChunkDivergence = Callable[[Tensor, slice, Tensor], tuple[Tensor, Tensor]]
@@ -69,12 +72,12 @@ class Distillation(Causal):
         self.cache: TeacherCache | None = None
 
     @classmethod
-    def build(cls, config: Config, tokenizer: Any) -> Distillation:
+    def build(cls, config: Config, tokenizer: PreTrainedTokenizerFast) -> Distillation:
         """The objective of the `distillation` section; TokenizerError when a teacher has another tokenizer."""
         section = config.distillation or DistillationSection()
         for path in _asked(section):
             check_tokenizer(path, tokenizer)
-        causal = Causal.build(config, tokenizer)
+        causal = Causal.of(config)
         return cls(
             causal.options, document_attention=causal.document_attention, config=config, vocabulary=len(tokenizer)
         )
@@ -89,7 +92,7 @@ class Distillation(Causal):
                 check_born_again(path, config)
         return {f"teacher {number}": found(path)[1] for number, path in enumerate(paths, start=1)}
 
-    def prepare(self, model: Any, machine: Machine, blocks: Blocks) -> None:
+    def prepare(self, model: PreTrainedModel, machine: Machine, blocks: Blocks) -> None:
         """Load the teachers, or have them read `blocks` once; a cache that is there needs none of them."""
         if not _asked(self.section):
             return

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from babyllama.training.network import Batch, Network, Sums
 from babyllama.training.objectives.base import TARGETS, Collator, Row, stack
 from babyllama.training.objectives.causal import Causal, CausalCollator, next_token_targets
 from babyllama.training.objectives.cross_entropy import LossOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CAUSAL_TARGETS, MASKED_TARGETS = "causal_targets", "masked_targets"
 _DRAW = 0x6D61736B
@@ -181,7 +184,7 @@ class Hybrid(Causal):
         self._rows_per_epoch, self._epochs = 1, 1.0
 
     @classmethod
-    def build(cls, config: Config, tokenizer: Any) -> Hybrid:
+    def build(cls, config: Config, tokenizer: PreTrainedTokenizerFast) -> Hybrid:
         """The objective of the `objective` section; TokenizerError when `tokenizer` has no mask token."""
         section = config.objective or ObjectiveSection()
         if tokenizer.mask_token_id is None:
@@ -201,7 +204,7 @@ class Hybrid(Causal):
             random_share=section.random_token_share,
             seed=config.training.seed,
         )
-        causal = Causal.build(config, tokenizer)
+        causal = Causal.of(config)
         return cls(
             causal.options,
             document_attention=causal.document_attention,

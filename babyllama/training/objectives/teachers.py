@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from babyllama.tokenizer import tokenizer_fingerprint
 from babyllama.training.machine import Machine
 from babyllama.training.network import Batch, Network
 from babyllama.training.probing import keeps_documents_apart
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 Average = Literal["probabilities", "logits"]
 
@@ -120,7 +123,7 @@ def check_born_again(path: str, config: Config) -> None:
         )
 
 
-def check_tokenizer(path: str, tokenizer: Any) -> None:
+def check_tokenizer(path: str, tokenizer: PreTrainedTokenizerFast) -> None:
     """TokenizerError naming both fingerprints when the teacher at `path` has another tokenizer than the student."""
     own: Any = load_model_tokenizer(found(path)[0], False)
     if not own.is_fast:

@@ -219,18 +219,22 @@ class _Calls:
         second = np.frombuffer(codes.translate(self._second_bits), np.uint8)
         places = np.flatnonzero((first[:-1] & second[1:]) != 0)
         bits = self._table[self._rows[characters[places]] + characters[places + 1]]
+        # Two characters that have a bit in common need not be neighbours in any string.
+        together = bits != 0
+        places, bits = places[together], bits[together]
         own = np.uint64((1 << 64 - len(self._longer)) - 1)
-        if self._longer and len(bits) and bits.max() > own:
-            present = int(np.bitwise_or.reduce(bits))
+        in_longer = np.flatnonzero(bits > own)
+        if len(in_longer):
+            which = bits[in_longer]
             for number, (offset, string, mask) in enumerate(self._longer, start=1):
-                if not present >> 64 - number & 1:
-                    continue
-                found = np.flatnonzero(bits & np.uint64(1 << 64 - number))
+                found = in_longer[(which & np.uint64(1 << 64 - number)) != 0]
                 for at, code in enumerate(string, start=-offset):
+                    if not len(found):
+                        break
                     found = found[characters.take(places[found] + at, mode="clip") == code]
                 bits[found] |= np.uint64(mask)
             bits &= own
-        more = [(text_place, mask) for string, mask in self._beyond.items() for text_place in _places(string, text)]
+        more = self._found_beyond(text, characters)
         more += [(match.start(), mask) for pattern, mask in self._patterns for match in pattern.finditer(text)]
         if more:
             places = np.concatenate([places, np.array([place for place, _ in more])])
@@ -245,20 +249,20 @@ class _Calls:
         return lines[bits > 0], bits[bits > 0]
 
 
+    def _found_beyond(self, text: str, characters: np.ndarray) -> list[tuple[int, int]]:
+        """Places of single characters beyond Latin-1, which are `?` in `characters`, and the rules each calls."""
+        if not self._beyond or text.isascii():
+            return []
+        places = np.flatnonzero(characters == ord("?"))
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)[places]
+        known = np.array([ord(character) for character in self._beyond], np.uint32)
+        return [(place, self._beyond[text[place]]) for place in places[np.isin(codes, known)].tolist()]
+
+
 def _rarity(code: int) -> int:
     """How rare a character is in English, roughly."""
     at = b" etaonihsrdlu\nwmygcfpbvk.,".find(code)
     return at if at >= 0 else 26
-
-
-def _places(string: str, text: str) -> list[int]:
-    """Where `string` stands, once for each line."""
-    places = []
-    at = text.find(string)
-    while at >= 0:
-        places.append(at)
-        at = text.find(string, text.find("\n", at + 1))
-    return places
 
 
 def _together(rule: Rule, lines: list[str]) -> list[str]:

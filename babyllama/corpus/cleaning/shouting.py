@@ -123,7 +123,7 @@ def _recased(match: re.Match[str]) -> str:
 
 def _named(word: str, document: _Document) -> str:
     name = document.written(word)
-    if name != word:
+    if name != word or not ("'" in word or "’" in word):
         return name
     start = re.split("['’](?!t$)", word, maxsplit=1)[0]
     return document.written(start) + word[len(start) :]

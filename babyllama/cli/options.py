@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from babyllama.cli.arguments import override_for
 from babyllama.config import Config
 from babyllama.errors import ConfigError
-from babyllama.settings import Flag, load_config
+from babyllama.settings import Flag, config_of_defaults, load_config
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +30,8 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
-    """The checked configuration that `--config`, the overrides and `flags` make."""
+def config_from(args: argparse.Namespace, flags: Iterable[Flag] = (), defaults: dict[str, Any] | None = None) -> Config:
+    """The checked configuration that `--config` (without one: `defaults`), the overrides and `flags` make."""
     stray = getattr(args, "configuration", None)
     if stray and "=" in stray and not Path(stray).exists():
         best = override_for(stray.partition("=")[0])
@@ -39,6 +40,8 @@ def config_from(args: argparse.Namespace, flags: Iterable[Flag] = ()) -> Config:
     named = [name for name in (args.config, stray) if name]
     if len(named) > 1:
         raise ConfigError(f"two configurations are given, {named[0]} and {named[1]}; keep one.")
+    if not named and defaults is not None:
+        return config_of_defaults(defaults, args.overrides, flags, args.plugin)
     if not named:
         raise ConfigError("no configuration given; name one with --config, for example --config llama-10M.")
     return load_config(named[0], args.overrides, flags, args.plugin)

@@ -40,7 +40,20 @@ def load_config(
 
     Raises ConfigError with file and line (or the override), key, value, rule and nearest known key of every mistake.
     """
-    raw = modernised(read_yaml(path))
+    return _layered(read_yaml(path), str(path), overrides, flags, plugins)
+
+
+def config_of_defaults(
+    defaults: dict[str, Any], overrides: Iterable[str] = (), flags: Iterable[Flag] = (), plugins: Iterable[str] = ()
+) -> Config:
+    """The same without a file: `overrides` and `flags` over the nested dictionaries `defaults`."""
+    return _layered(RawConfig(copy.deepcopy(defaults)), "the command line", overrides, flags, plugins)
+
+
+def _layered(
+    raw: RawConfig, title: str, overrides: Iterable[str], flags: Iterable[Flag], plugins: Iterable[str]
+) -> Config:
+    raw = modernised(raw)
     for layer in (
         [read_override(override) for override in overrides],
         [single_value(tuple(key.split(".")), value, f"{flag} {value}") for flag, key, value in flags],
@@ -52,7 +65,7 @@ def load_config(
     named = raw.values.setdefault("plugins", [])
     if isinstance(named, list):
         named.extend(name for name in plugins if name not in typed(named, list[str]))
-    return check(raw, str(path))
+    return check(raw, title)
 
 
 def config_from_values(values: dict[str, Any]) -> Config:

@@ -12,6 +12,7 @@ from babyllama.artifacts import read_object
 from babyllama.config.problems import Problem
 from babyllama.config.raw import RawConfig
 from babyllama.config.types import expand_path
+from babyllama.errors import ConfigError
 
 FAMILIES_BY_KIND = {"llama": "Llama", "gpt2": "GPT2", "gptj": "GPTJ", "gpt_neox": "GPTNeoX", "qwen3": "Qwen3"}
 """`model_type` of a Hugging Face configuration -> our family."""
@@ -53,6 +54,16 @@ def fill_in(values: dict[str, Any], raw: RawConfig) -> list[Problem]:
             rule = f"the weights that model.init_from names have {value!r}; remove the key"
             problems.append(Problem(rule, ("model", key), raw.place_of(("model", key)), repr(model[key])))
     return problems
+
+
+def context_of(path: str) -> int | None:
+    """The longest text that the model at `path` reads, in tokens; None where its configuration names none. ConfigError when it
+    has none."""
+    try:
+        value = _keys(_own_configuration(expand_path(path))).get("max_position_embeddings")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return value if isinstance(value, int) else None
 
 
 def _keys(stated: dict[str, Any]) -> dict[str, Any]:

@@ -185,6 +185,38 @@ def test_finetune_begins_with_the_weights_learns_the_responses_and_resumes(
 
 
 @pytest.mark.integration
+def test_a_model_and_a_file_are_enough(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The context is the model's, the name made of both; overrides and flags come over the defaults."""
+    model = AutoModelForCausalLM.from_pretrained(base / "final")
+    context = model.config.max_position_embeddings
+    command = ["finetune", "--model", "models/base", "--data", "train.jsonl", "data.packed_dir=packed"]
+    few = ["--max-steps", "1", "training.device=cpu", "training.threads=1"]
+    assert main([*command, *few]) == 0
+    assert f"base-train: models/base trained on train.jsonl, 3 passes, blocks of {context} " in capsys.readouterr().err
+    run = tmp_path / "models" / "base-train"
+    tuned = AutoModelForCausalLM.from_pretrained(run / "final")
+    assert tuned.config.max_position_embeddings == context
+    assert load_config(run / "training_config.yaml").data.eval_path is None
+    assert main([*command, *few, "--dry-run", "data.seq_length=16", "--model-name", "mine", "--lr", "1e-5"]) == 0
+    assert "mine: models/base trained on train.jsonl, 3 passes, blocks of 16 tokens, training.lr 1e-05" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.unit
+def test_without_a_configuration_what_is_missing_is_named(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, missing in (
+        ([], "--model and --data"),
+        (["--model", "models/base"], "--data"),
+        (["--data", "x"], "--model"),
+    ):
+        assert main(["finetune", *given]) == 2
+        assert f"error: {missing} missing" in capsys.readouterr().err
+    assert main(["finetune", "--model", "models/nine", "--data", "train.jsonl"]) == 2
+    assert "models/nine" in capsys.readouterr().err
+
+
+@pytest.mark.integration
 def test_ordinary_training_begins_with_weights_too(base: Path, tmp_path: Path) -> None:
     data = {"train_path": "text", "format": "text"}
     file = configuration(tmp_path, data=data, training={"max_steps": 1, "lr": 1e-9})

@@ -248,7 +248,6 @@ class _Calls:
         lines, bits = lines[of_line], np.bitwise_or.reduceat(bits, of_line)
         return lines[bits > 0], bits[bits > 0]
 
-
     def _found_beyond(self, text: str, characters: np.ndarray) -> list[tuple[int, int]]:
         """Places of single characters beyond Latin-1, which are `?` in `characters`, and the rules each calls."""
         if not self._beyond or text.isascii():

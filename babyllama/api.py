@@ -16,9 +16,9 @@ from babyllama.config.sections import DataSection, LoggingSection, TokenizerSect
 from babyllama.corpus.cleaning import DomainCleaners, clean, create_cleaner_registry
 from babyllama.corpus.reading import corpus_files, read_documents
 from babyllama.errors import DataError
+from babyllama.evaluation.benchmark_suite import BenchmarkSuite
 from babyllama.evaluation.evaluator import ModelEvaluator as _ModelEvaluator
 from babyllama.evaluation.evaluator import compare_models, evaluate_model
-from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import Run, locate_model
 from babyllama.runs.locate import newest_run
 from babyllama.settings import config_from_values

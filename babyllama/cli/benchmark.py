@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         locate_model(path)  # a mistyped path is answered before any model library is imported
     with console.progress("loading"):
         from babyllama.device import set_threads
-        from babyllama.evaluation.suite import BenchmarkSuite, benchmark_config
+        from babyllama.evaluation.benchmark_suite import BenchmarkSuite, benchmark_config
 
         config = benchmark_config(args.benchmark_config)
     set_threads()

@@ -9,11 +9,11 @@ from typing import Any
 
 from babyllama import console
 from babyllama.artifacts import read_json
+from babyllama.evaluation.benchmark_suite import BenchmarkSuite
 from babyllama.evaluation.models import LoadedModel, load_model
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity
 from babyllama.evaluation.quality import DEFAULT_PROMPTS, generation_quality, token_statistics
 from babyllama.evaluation.runner import run_evaluations
-from babyllama.evaluation.suite import BenchmarkSuite
 from babyllama.runs import RunPaths
 
 

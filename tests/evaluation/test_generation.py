@@ -15,9 +15,9 @@ import babyllama.evaluation.evaluator as evaluator_module
 from babyllama.cli import main
 from babyllama.errors import ConfigError, EvaluationError
 from babyllama.evaluation import generate, generation_quality
+from babyllama.evaluation.benchmark_suite import BenchmarkSuite, benchmark_config
 from babyllama.evaluation.evaluator import ModelEvaluator, compare_models, evaluate_model
 from babyllama.evaluation.quality import distinct, repeated_share, self_bleu, token_statistics
-from babyllama.evaluation.suite import BenchmarkSuite, benchmark_config
 
 pytestmark = pytest.mark.unit
 

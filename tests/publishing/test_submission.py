@@ -78,9 +78,9 @@ def published(world: Path, patched: pytest.MonkeyPatch) -> None:
     patched.setattr(supplement.BlimpFilteredTask, "full", counts_of(full / "blimp_filtered"))
     patched.setattr(supplement.BlimpFilteredTask, "small", counts_of(world / "eval" / "fast_eval" / "blimp_fast"))
     patched.setattr(supplement.SupplementTask, "full", counts_of(full / "supplement_filtered"))
-    patched.setattr(ewok, "EWOK", counts_of(full / "ewok_filtered"))
-    patched.setattr(comps, "COMPS", {comps.UIDS[stem]: n for stem, n in counts_of(full / "comps").items()})
-    patched.setattr(global_piqa, "GLOBAL_PIQA", {"global_piqa_parallel": 6, "global_piqa_nonparallel": 5})
+    patched.setattr(ewok.EwokTask, "full", counts_of(full / "ewok_filtered"))
+    patched.setattr(comps.CompsTask, "full", {comps.UIDS[stem]: n for stem, n in counts_of(full / "comps").items()})
+    patched.setattr(global_piqa.GlobalPiqaTask, "full", {"global_piqa_parallel": 6, "global_piqa_nonparallel": 5})
     read = len((full / "reading" / "reading_data.csv").read_text().splitlines()) - 1
     patched.setattr(reading, "READING_WORDS", read)
     entities: dict[str, int] = {}
@@ -230,7 +230,7 @@ def test_what_is_not_the_published_data_counts_nothing_on_the_board(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(ewok, "EWOK", published_counts)
+    monkeypatch.setattr(ewok.EwokTask, "full", published_counts)
     assert submit("--dry-run", "--output", "out") == 0
     said = capsys.readouterr()
     assert f"missing: ewok, main: {why}" in said.err

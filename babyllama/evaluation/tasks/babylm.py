@@ -52,6 +52,10 @@ class BabyLMTask(Task):
     """Is the fast set another than the full one?"""
     where: ClassVar[str] = WHERE
     """What to do where the data are missing."""
+    full: ClassVar[dict[str, int]] = {}
+    """Items by UID in the whole published set."""
+    small: ClassVar[dict[str, int]] = {}
+    """And in the fast one, where that is another."""
     settings: BabyLMSettings
 
     @property
@@ -84,6 +88,10 @@ class BabyLMTask(Task):
             )
         return found
 
+    def published(self) -> dict[str, int]:
+        """Items by UID in the published set that is scored."""
+        return self.small if self.fast else self.full
+
     def facts(self, started: float) -> dict[str, Any]:
         """What every result of such a task says of how it was made."""
         return {"year": self.settings.year, "fast": self.fast, "seconds": round(time.perf_counter() - started, 3)}
@@ -99,10 +107,6 @@ class ChoiceTask(BabyLMTask):
     @abstractmethod
     def read(self, folder: Path) -> list[Choice]:
         """The items in `folder`. DataError."""
-
-    @abstractmethod
-    def published(self) -> dict[str, int]:
-        """Items by UID in the whole published set."""
 
     def data(self, place: ModelPlace | None) -> TaskData:
         """The items."""

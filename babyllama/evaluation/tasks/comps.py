@@ -31,6 +31,7 @@ class CompsTask(ChoiceTask):
     title = "COMPS: whose property is it? (four files; not in the fast set)"
     folders = ("comps",)
     fast_differs = False
+    full = COMPS
 
     def read(self, folder: Path) -> list[Choice]:
         """The four files; DataError for another one, which would count as a fifth."""
@@ -47,7 +48,3 @@ class CompsTask(ChoiceTask):
                 )
                 items.append(Choice(UIDS[file.stem], options))
         return items
-
-    def published(self) -> dict[str, int]:
-        """Items by file."""
-        return COMPS

@@ -26,6 +26,7 @@ class EwokTask(ChoiceTask):
     folders = ("ewok_filtered",)
     fast_folders = ("ewok_fast",)
     where = EWOK_WHERE
+    full, small = EWOK, EWOK_FAST
 
     def read(self, folder: Path) -> list[Choice]:
         """One file a domain."""
@@ -43,7 +44,3 @@ class EwokTask(ChoiceTask):
                     )
                 items.append(Choice(domain, options))
         return items
-
-    def published(self) -> dict[str, int]:
-        """Items by domain."""
-        return EWOK_FAST if self.fast else EWOK

@@ -24,6 +24,7 @@ class GlobalPiqaTask(ChoiceTask):
     folders = ("global_piqa_parallel",)
     reduction = "mean"
     fast_differs = False
+    full = GLOBAL_PIQA
 
     def folder(self) -> Path:
         """The folder above those of the two sets."""
@@ -38,14 +39,10 @@ class GlobalPiqaTask(ChoiceTask):
         """Both sets; the name of a set is its UID."""
         return [
             _choice(uid, where, row)
-            for uid in GLOBAL_PIQA
+            for uid in self.full
             for file in sorted((folder / uid).glob(self.pattern))
             for where, row in read_rows(file, ("prompt", "solution0", "solution1", "label"))
         ]
-
-    def published(self) -> dict[str, int]:
-        """Items of the two sets."""
-        return GLOBAL_PIQA
 
 
 def _choice(uid: str, where: str, row: dict[str, object]) -> Choice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from babyllama.evaluation.pairs import PairSet, read_pairs
 from babyllama.evaluation.suites.sizes import BLIMP_FAST, BLIMP_FILTERED, SUPPLEMENT, SUPPLEMENT_FAST
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 class _PairsTask(BabyLMTask):
     result = MinimalPairsResult
     curve_columns = ("pairs", "accuracy")
-    full: ClassVar[dict[str, int]]
-    """Pairs of each file of the whole set."""
-    small: ClassVar[dict[str, int]]
-    """And of the fast one."""
-
-    def published(self) -> dict[str, int]:
-        """Pairs by UID."""
-        return self.small if self.fast else self.full
 
     def data(self, place: ModelPlace | None) -> TaskData:
         """The pairs, called by the name of the set."""

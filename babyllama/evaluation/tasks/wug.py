@@ -50,10 +50,7 @@ class WugAdjectiveTask(_WugTask):
     title = "WUG: nouns of adjectives that do not exist (2025)"
     folders = ("wug_adj_nominalization",)
     forms = 2
-
-    def published(self) -> dict[str, int]:
-        """All under one UID."""
-        return WUG_ADJ
+    full = WUG_ADJ
 
 
 class WugPastTask(_WugTask):
@@ -63,7 +60,4 @@ class WugPastTask(_WugTask):
     title = "WUG: past tense of verbs that do not exist (2025)"
     folders = ("wug_past_tense",)
     forms = 3
-
-    def published(self) -> dict[str, int]:
-        """All under one UID."""
-        return WUG_PAST
+    full = WUG_PAST

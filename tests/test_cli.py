@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,39 @@ def test_ctrl_c_while_arguments_are_read_is_one_word(
     monkeypatch.setattr("babyllama.cli.parse", lambda *args, **named: signal.raise_signal(signal.SIGINT))
     assert main(["train", "--config", "minimal"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_ctrl_c_before_the_command_is_loaded_is_one_word(repository: Path) -> None:
+    code = (
+        "import signal, sys, babyllama.__main__\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'babyllama.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "sys.exit(babyllama.__main__.run())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "train --help", "config keys"])
+def test_output_that_cannot_be_written_is_one_error(arguments: str, repository: Path) -> None:
+    command = f"{sys.executable} -m babyllama {arguments} > /dev/full"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        command, shell=True, cwd=repository, capture_output=True, text=True, check=False, env=buffered
+    )
+    assert re.fullmatch(r"error: (standard output: )?no space left on the disk[^\n]*\n", done.stderr), done.stderr
+    assert done.returncode == 2
+
+
+def test_blocks_beside_a_model_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["benchmark", "blocks", "models/x"]) == 2
+    assert "of no model that is there" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

@@ -55,6 +55,39 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
     """Run the sub-command in `argv` (default: the process's arguments), or `command` with all of `argv` as its arguments."""
     _speak_plainly()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            code = _answer(arguments, command)
+        except SystemExit:  # --help, which argparse prints
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        _drop_output()
+        return 0
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BabyLlamaError as error:
+        if "--debug" in arguments:
+            raise
+        console.error(str(error))
+        return 2
+    except OSError as error:
+        if "--debug" in arguments or error.errno not in _MENDABLE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        try:
+            sys.stdout.flush()
+        except OSError:
+            where = "standard output: "
+            _drop_output()
+        console.error(f"{where}{_MENDABLE[error.errno]}")
+        return 2
+
+
+def _answer(arguments: list[str], command: str | None) -> int:
     for number, argument in enumerate(arguments, start=1):
         if not is_utf8(argument):
             console.error(f"argument {number}, {argument!r}, is not UTF-8 text; rename the file, or type it again.")
@@ -76,11 +109,10 @@ def main(argv: Sequence[str] | None = None, *, command: str | None = None) -> in
             console.error(f"there is no command {command!r}.{hint} See babyllama --help.")
             return 2
         script = f"babyllama {command}"
-    try:
-        module, args = parse(command, arguments, prog=script)
-    except KeyboardInterrupt:
-        return _interrupted()
-    return _run(module.run, args)
+    module, args = parse(command, arguments, prog=script)
+    with _terminated_as_interrupted(), console.quiet(args.quiet):
+        _load_plugins(args.plugin)
+        return module.run(args) or 0
 
 
 def _speak_plainly() -> None:
@@ -119,31 +151,9 @@ def usage() -> str:
     )
 
 
-def _run(run: object, args: argparse.Namespace) -> int:
-    assert callable(run)
-    try:
-        with _terminated_as_interrupted(), console.quiet(args.quiet):
-            _load_plugins(args.plugin)
-            code = run(args)
-        sys.stdout.flush()
-        return code or 0
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough. Keep Python from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return _interrupted()
-    except BabyLlamaError as error:
-        if args.debug:
-            raise
-        console.error(str(error))
-        return 2
-    except OSError as error:
-        if args.debug or error.errno not in _MENDABLE:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        console.error(f"{where}{_MENDABLE[error.errno]}")
-        return 2
+def _drop_output() -> None:
+    """Keep Python from complaining when it flushes at exit what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:

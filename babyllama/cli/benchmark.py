@@ -67,6 +67,11 @@ def run(args: argparse.Namespace) -> int:
         from babyllama.cli.block_tables import run_blocks
 
         return run_blocks(args)
+    if "blocks" in args.models and not Path("blocks").exists():
+        raise ConfigError(
+            "`benchmark blocks` measures a training step of each family, of no model that is there: leave the other names away. "
+            "--families picks families, --config the sizes."
+        )
     from babyllama.artifacts import write_json
     from babyllama.runs import locate_model
 

@@ -10,6 +10,7 @@ from doc_links import LINKS, prose
 
 from babyllama.cli import parse
 from babyllama.config.shipped import shipped_file
+from babyllama.settings import load_config
 
 pytestmark = pytest.mark.unit
 
@@ -63,9 +64,12 @@ def test_a_command_in_the_docs_parses(page: str, line: str, monkeypatch: pytest.
     except SystemExit as end:  # --help ends so
         assert end.code == 0, f"{page}: {line}"  # noqa: PT017
         return
-    config = getattr(args, "config", None)
+    config = getattr(args, "config", None) or getattr(args, "configuration", None)
     if config and config not in STANDS_FOR_ANYTHING and "models/" not in config and "YOUR" not in config:
-        assert (ROOT / config).is_file() or shipped_file(Path(config)), f"{page}: {line}"
+        file = ROOT / config if (ROOT / config).is_file() else shipped_file(Path(config))
+        assert file, f"{page}: {line}"
+        if "VALUE" not in line and "..." not in line:
+            load_config(file, args.overrides)
 
 
 def anchors(page: Path) -> set[str]:

@@ -2,11 +2,13 @@
 
     python benchmarks/training.py --config config/babylm-llama-26m.yaml --micro-batch 8 --steps 8
     python benchmarks/training.py --config config/babylm-llama-66m.yaml --micro-batch 64 --device cuda
+    python benchmarks/training.py --objectives --config config/babylm-llama-5m.yaml --micro-batch 16
 
 Every row trains the configuration's model on the same random tokens in packed documents, in a process of its own, with
 one micro-batch per optimizer step. Shown are tokens per second (median of the steps after the third, everything
 between two steps included), peak memory, the time until the first step is done, and the share of the device's peak
 matrix speed in the row's number format. Rows that the hardware cannot compute sensibly are left out with the reason.
+With --objectives the rows are distillation and masked rows against causal training instead: see objectives.py.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import objectives
 
 CPU_ROWS = ("trainer-fp32", "trainer-fp32-compile", "trainer-bf16", "trainer-bf16-compile", "ours", "ours-compile")
 CUDA_ROWS = (
@@ -49,13 +52,14 @@ class TimedBlocks:
 
     def __init__(self, count: int, length: int, vocabulary: int, per_step: int) -> None:
         rng = np.random.default_rng(0)
-        self.count, self.length, self.per_step, self.num_words = count, length, per_step, 0
+        self.count, self.length, self.per_step = count, length, per_step
         # Zipf-like ids, and a document of 200 tokens on average, as in the BabyLM mixes.
         ids = 3 + (rng.zipf(1.2, size=count * length) % (vocabulary - 3))
         starts = np.flatnonzero(rng.random(count * length) < 1 / 200)
         ids[starts] = 1
         self.ids = ids.reshape(count, length).astype(np.int64)
         self.times: list[float] = []
+        self.computed: list[float] = []
 
     def __len__(self) -> int:
         return self.count
@@ -68,6 +72,7 @@ class TimedBlocks:
 
     def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         self.times.append(time.perf_counter())
+        self.computed.append(time.process_time())
         ids = self.ids[index % self.count]
         place = np.arange(self.length)
         restarts = np.where(ids == 1, place, 0)
@@ -93,9 +98,10 @@ class TimedBlocks:
     def check(self, **facts: Any) -> None:
         """Made for this model: fits."""
 
-    def step_seconds(self) -> list[float]:
-        """Wall time of each step but the last, from first read to first read."""
-        first_reads = self.times[:: self.per_step]
+    def step_seconds(self, *, cpu: bool = False, skip: int = 0) -> list[float]:
+        """Time of each step but the last, from first read to first read: that passed, or with `cpu` that this process computed.
+        The first `skip` reads belong to no step."""
+        first_reads = (self.computed if cpu else self.times)[skip :: self.per_step]
         return [after - before for before, after in itertools.pairwise(first_reads)]
 
 
@@ -110,11 +116,7 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from babyllama.training.memory import peak_memory_bytes
     from babyllama.training.throughput import flops_per_token, measure_peak
 
-    overrides = [f"training.device={arguments.device}", f"training.batch_size={arguments.micro_batch}",
-                 "training.gradient_accumulation_steps=1", "training.effective_batch_size=null",
-                 f"training.max_steps={arguments.steps}", "training.logging_steps=1000000",
-                 f"training.torch_compile={'true' if row == 'ours-compile' else 'false'}", "logging.wandb=false",
-                 "training.save_steps=1000000", "training.gradient_checkpointing=false", *arguments.override]  # fmt: skip
+    overrides = [*shared_overrides(arguments, compiled=row == "ours-compile"), *arguments.override]
     config = load_config(arguments.config, overrides)
     set_threads(config.training.threads)
     device = choose_device(config.training.device)
@@ -127,7 +129,7 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     ready = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         if row.startswith("ours"):
-            _ours(config, model, blocks, Path(folder))
+            train_ours(config, model, blocks, Path(folder))
         else:
             _trainer(row, config, model, blocks, Path(folder), arguments)
     seconds = blocks.step_seconds()
@@ -146,14 +148,24 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path) -> None:
+def shared_overrides(arguments: argparse.Namespace, *, compiled: bool) -> list[str]:
+    """Settings of every row: so many steps of one micro-batch, and nothing beside them."""
+    return [f"training.device={arguments.device}", f"training.batch_size={arguments.micro_batch}",
+            "training.gradient_accumulation_steps=1", "training.effective_batch_size=null",
+            f"training.max_steps={arguments.steps}", "training.logging_steps=1000000",
+            f"training.torch_compile={'true' if compiled else 'false'}", "logging.wandb=false",
+            "training.save_steps=1000000", "training.gradient_checkpointing=false"]  # fmt: skip
+
+
+def train_ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path, tokenizer: Any = None) -> None:
+    """Train with BabyLlama; without a tokenizer an empty one."""
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
     from babyllama.runs import RunPaths, RunRecord
     from babyllama.training import train
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    tokenizer = tokenizer or PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
     train(
         config, model=model, tokenizer=tokenizer, train_dataset=blocks, eval_dataset=None,  # type: ignore[arg-type]
         paths=RunPaths(folder / "run"), record=RunRecord.new(config.model.name),
@@ -199,18 +211,27 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", help=f"some of: {', '.join(NAMES)}")
     parser.add_argument("--json", help="also write the measurements to this file")
     parser.add_argument("--override", nargs="*", default=[], help="section.key=value for the configuration")
+    parser.add_argument("--objectives", action="store_true", help="teachers and masked rows against causal training")
+    parser.add_argument(
+        "--teachers", nargs="*", type=float, default=[1.0, 2.0, 4.0, 8.0], help="multiples of the student"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of --objectives, its rows in turns")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.steps < 5:
         parser.error("--steps must be at least 5: the first three are warm-up")
     if arguments.measure:
-        print(json.dumps(measure(arguments.measure, arguments)))
+        one_row = objectives.measure if arguments.objectives else measure
+        print(json.dumps(one_row(arguments.measure, arguments)))
         return
 
     from babyllama.device import choose_device, describe_device
 
     device = choose_device(arguments.device)
     arguments.device = str(device)
+    if arguments.objectives:
+        objectives.main(arguments)
+        return
     print(f"{arguments.config}, {arguments.micro_batch} sequences per step, {describe_device(device)}\n")
     print("| | tokens/s | share of peak | peak memory | first step after |\n|---|---|---|---|---|")
     found = []

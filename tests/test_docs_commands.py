@@ -94,6 +94,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert main(["synthesize", "--num-tokens", "6000"]) == 0
         assert main(["tokenizer"]) == 0
         assert main(["train", "--config", "config/llama-10M.yaml", *MODEL, *OF_THE_WORLD]) == 0
+        for name in ("llama-360M", "gpt-705M"):
+            # The teachers of config/distillation.yaml, shrunk.
+            assert main(["train", "--config", f"config/{name}.yaml", *MODEL, "evaluation.tasks=[]"]) == 0
         for words in (1, 2):
             shutil.copytree(f"{RUN}/final", f"{RUN}/checkpoints/chck_{words}M")
         for name in COPIES:
@@ -156,7 +159,7 @@ def test_a_command_of_the_docs_runs(
     if command in ("train", "mix"):
         tiny += [one for name, more in OF_A_CONFIGURATION.items() if any(name in word for word in rest) for one in more]
         tiny = [one for one in tiny if command == "train" or one.startswith("mixing.")]
-    if command in ("train", "export") and "--resume_from_checkpoint" not in rest:
+    if command in ("train", "distill", "export") and "--resume_from_checkpoint" not in rest:
         rest.append("--overwrite")
         # The runs of the world stay what they are.
         tiny += ["model.name=of-a-page"] if command == "train" else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babyllama import console
 from babyllama.artifacts import fingerprint_value, write_array, write_text
@@ -34,6 +35,9 @@ from babyllama.runs.paths import checkpoints_by_step
 from babyllama.runs.record import command_line
 from babyllama.settings import resolved_yaml
 from babyllama.settings.trackers import tracker_names
+
+if TYPE_CHECKING:
+    from babyllama.evaluation.models import LoadedModel
 
 Resume = str | Path | None
 """None, "newest", or the path of a checkpoint."""
@@ -186,8 +190,11 @@ def after_training(run: Run, config: Config) -> None:
         from babyllama.evaluation.runner import run_tasks
         from babyllama.evaluation.tasks import configured_tasks
 
-        place, device = locate_model(run.root), config.training.device
-        found = run_tasks(place, lambda: load_model(run.root, device), configured_tasks(config), named=True)
+        def load() -> LoadedModel:
+            set_threads(config.training.threads)  # a run that was reused has not set them while training
+            return load_model(run.root, config.training.device)
+
+        found = run_tasks(locate_model(run.root), load, configured_tasks(config), named=True)
         measured = any(result.stored is None for result in found)
     if measured or not run.paths.card.is_file() or not run.paths.published_card.is_file():
         refresh_reports(run.paths)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import torch
 import yaml
 from evaluation_world import PAIRS, write_pairs
 
@@ -278,7 +279,9 @@ def test_a_finished_run_is_completed_and_extended_on_request(world: Path, capsys
     paths = train_run(load_config("c.yaml")).paths
     first = read_json(paths.metrics)["steps"]
     paths.card.unlink()
-    assert main(["train", "--config", "c.yaml", "evaluation.tasks=[perplexity]"]) == 0
+    torch.set_num_threads(2)
+    assert main(["train", "--config", "c.yaml", "evaluation.tasks=[perplexity]", "training.threads=1"]) == 0
+    assert torch.get_num_threads() == 1  # as they would have been had it trained
     assert "up to date, reused" in capsys.readouterr().err
     assert read_json(paths.evaluation / "perplexity.json")["perplexity"] > 1
     assert "held-out perplexity" in paths.card.read_text()

@@ -49,6 +49,7 @@ SETTINGS = (
     "pairs_per_paradigm",
     "seed",
     "stride",
+    "context",
     "dtype",
     "story_prompts",
     "stories_per_prompt",
@@ -101,6 +102,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, help="draws subsets, ties and samples (default: 42)")
     parser.add_argument(
         "--stride", type=int, metavar="N", help="perplexity of long documents: tokens a window moves on"
+    )
+    parser.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help="perplexity: tokens read at once; more than the model was trained on where its positions are rotary",
     )
     parser.add_argument("--story-prompts", metavar="FILE", help="stories: JSON lines with prompt, words, dialogue")
     parser.add_argument("--stories-per-prompt", type=int, metavar="N", help="stories: how many of each (default: 5)")

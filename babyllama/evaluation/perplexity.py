@@ -97,6 +97,7 @@ def perplexity(
     *,
     token_counts: np.ndarray | None = None,
     stride: int | None = None,
+    context: int | None = None,
     buffer_characters: int = 400_000,
     progress: Progress | None = None,
 ) -> PerplexityResult:
@@ -104,7 +105,8 @@ def perplexity(
 
     A document longer than the context is read in windows that move on by `stride` tokens (default: half the
     context), each scoring only what none before it did: every token but those near the document's start has
-    at least `context - stride` tokens before it. `token_counts` [V] (how often each id occurs in the training
+    at least `context - stride` tokens before it. `context` reads so many tokens at once, which may be more than the model was
+    trained on where its positions are angles that are computed for any length. `token_counts` [V] (how often each id occurs in the training
     text) adds the unigram model. DataError when there is no text; EvaluationError for masked models, which
     have no perplexity.
     """
@@ -114,12 +116,12 @@ def perplexity(
             "perplexity. "
             "Use --tasks blimp (pseudo-log-likelihood)."
         )
-    context = loaded.context_length
+    context = _context(loaded, context)
     if stride is not None and (stride < 1 or (context is not None and stride > context)):
-        raise EvaluationError(f"--stride {stride} must lie between 1 and the model's context of {context} tokens.")
+        raise EvaluationError(f"--stride {stride} must lie between 1 and the context of {context} tokens.")
     total = PerplexityResult(unigram_nll=None if token_counts is None else 0.0)
     unigram = None if token_counts is None else _unigram_nll(token_counts, loaded)
-    scorer = CausalScorer(loaded, stride=stride)
+    scorer = CausalScorer(loaded, stride=stride, context=context)
     for batch in _buffers(documents, buffer_characters):
         sequences, unscored = _encode(loaded, batch)
         total.documents += len(batch)
@@ -140,12 +142,23 @@ def perplexity(
     return total
 
 
+def _context(loaded: LoadedModel, asked: int | None) -> int | None:
+    limit = loaded.context_length
+    if asked is not None and limit is not None and asked > limit and not loaded.rotary:
+        raise EvaluationError(
+            f"--context {asked}: {loaded.name} has {limit} positions and nothing to say of a later one (they are learned, or kept in a "
+            "table). Only models with rotary positions, such as Llama, read on: lower it."
+        )
+    return limit if asked is None else asked
+
+
 def perplexity_by_domain(
     loaded: LoadedModel,
     domains: Mapping[str, Iterable[str]],
     *,
     token_counts: np.ndarray | None = None,
     stride: int | None = None,
+    context: int | None = None,
     progress: Progress | None = None,
     total_bytes: int = 0,
 ) -> PerplexityResult:
@@ -159,6 +172,7 @@ def perplexity_by_domain(
                 documents,
                 token_counts=token_counts,
                 stride=stride,
+                context=context,
                 progress=_after(progress, total.bytes, total_bytes),
             )
         except DataError as error:

@@ -185,9 +185,48 @@ def test_masked_models_have_none(tmp_path: Path) -> None:
         perplexity(load(save_model(tmp_path, "Bert")), TEXT)
 
 
+def test_rotary_positions_are_read_beyond_the_context(tmp_path: Path) -> None:
+    """As by the same weights in a model that was made for so many tokens."""
+    text = " ".join(TEXT)
+    short, long = load(save_model(tmp_path / "short", context=32)), load(save_model(tmp_path / "long", context=512))
+    length = len(short.tokenizer(text)["input_ids"])
+    assert 100 < length < 512
+    expected = perplexity(long, [text])
+    assert perplexity(short, [text], context=512).nll == pytest.approx(expected.nll, rel=1e-6)
+    assert perplexity(short, [text], context=512).tokens == expected.tokens
+    assert perplexity(long, [text], context=32).nll == pytest.approx(perplexity(short, [text]).nll, rel=1e-6)
+    with pytest.raises(EvaluationError, match="--stride 513"):
+        perplexity(short, [text], context=512, stride=513)
+
+
+@pytest.mark.parametrize("family", ["GPT2", "GPTJ"])
+def test_other_positions_end_where_the_context_does(tmp_path: Path, family: str) -> None:
+    loaded = load(save_model(tmp_path, family, context=32))
+    with pytest.raises(EvaluationError, match=r"--context 33: .* has 32 positions"):
+        perplexity(loaded, TEXT, context=33)
+    assert perplexity(loaded, TEXT, context=16).tokens == perplexity(loaded, TEXT).tokens
+
+
+def test_another_context_is_a_result_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from babyllama.cli import main
+
+    (tmp_path / "text.txt").write_text(" ".join(TEXT) * 3)
+    run = save_run(tmp_path / "models" / "A", eval_path=str(tmp_path / "text.txt"))
+    command = ["evaluate", str(run), "--tasks", "perplexity", "--device", "cpu"]
+    assert main(command) == 0
+    assert main([*command, "--context", "100"]) == 0
+    assert "100 tokens at once" in capsys.readouterr().out
+    kept = json.loads((run / "evaluation" / "perplexity_context-100.json").read_text())
+    own = json.loads((run / "evaluation" / "perplexity.json").read_text())
+    assert (kept["context"], kept["settings"]["context"]) == (100, 100)
+    assert "context" not in own
+    assert "context" not in own["settings"]
+    assert kept["nll"] != own["nll"]
+
+
 @pytest.mark.parametrize("stride", [0, 65])
 def test_stride_lies_within_the_context(tmp_path: Path, stride: int) -> None:
-    with pytest.raises(EvaluationError, match="between 1 and the model's context of 64"):
+    with pytest.raises(EvaluationError, match="between 1 and the context of 64"):
         perplexity(load(save_model(tmp_path)), TEXT, stride=stride)
 
 

@@ -51,11 +51,13 @@ class CausalScorer:
         row_tokens: int | None = None,
         batch_tokens: int | None = None,
         stride: int | None = None,
+        context: int | None = None,
     ) -> None:
+        """`context`: tokens that are read at once, instead of as many as the model was made for."""
         on_cpu = loaded.device.type == "cpu"
         self.model = loaded.model
         self.device = loaded.device
-        self.context = loaded.context_length
+        self.context = context or loaded.context_length
         self.row_tokens = row_tokens or (128 if on_cpu else 512)
         self.batch_tokens = batch_tokens or (512 if on_cpu else 32768)
         self.stride = stride

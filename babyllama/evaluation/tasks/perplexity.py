@@ -12,7 +12,7 @@ import numpy as np
 from babyllama import console
 from babyllama.artifacts import fingerprint_file, fingerprint_files, read_object
 from babyllama.config.sections import DataSection
-from babyllama.config.types import Count, FilePath
+from babyllama.config.types import Count, FilePath, Width
 from babyllama.errors import DamagedFileError
 from babyllama.evaluation.pair_tables import model_headings
 from babyllama.evaluation.perplexity import PerplexityResult, perplexity_by_domain
@@ -33,6 +33,8 @@ class PerplexitySettings(TaskSettings):
     """File, folder or glob; by default the run's own data.eval_path."""
     stride: Count | None = None
     """Tokens that a window moves on in documents longer than the context; by default half the context."""
+    context: Width | None = None
+    """Tokens read at once, more or fewer than the model was made for; more only with rotary positions."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class PerplexityNumbers(Result):
     def _own(self) -> bool:
         return self.stored is None or self.stored.stem == "perplexity"
 
+    @property
+    def _at_once(self) -> str:
+        context = self.numbers.get("context")
+        return "" if context is None else f", {context:,} tokens at once"
+
     def headline(self) -> list[Measure]:
         """Perplexity per document, the unigram model's beside it, and bits per byte."""
         numbers, text = self.numbers, str(self.numbers.get("text", ""))
@@ -84,7 +91,7 @@ class PerplexityNumbers(Result):
         whose = "held-out perplexity" if self._own else "perplexity"
         measures = [
             Measure(
-                f"{whose} on {code(text)}, per document",
+                f"{whose} on {code(text)}, per document{self._at_once}",
                 _decimals(numbers["perplexity"], 2),
                 _published(published, "perplexity", numbers["perplexity"]),
             )
@@ -92,7 +99,7 @@ class PerplexityNumbers(Result):
         if numbers.get("unigram_perplexity"):
             measures.append(Measure("the same of a unigram model", f"{numbers['unigram_perplexity']:.2f}"))
         bits = numbers["bits_per_byte"]
-        label = f"bits per byte on {code(text)}"
+        label = f"bits per byte on {code(text)}{self._at_once}"
         return [*measures, Measure(label, _decimals(bits, 4), _published(published, "bits_per_byte", bits))]
 
     def tables(self, *, details: bool = False) -> list[Table]:
@@ -111,7 +118,7 @@ class PerplexityNumbers(Result):
                     f"{row['documents']:,}",
                 )
             )
-        title = "perplexity per document (beginning mark as first context, end mark not counted)"
+        title = f"perplexity per document{self._at_once} (beginning mark as first context, end mark not counted)"
         columns = ("perplexity", "unigram", "bits per byte", "per word", "tokens", "documents")
         return [Table(title, columns, rows, frozenset({len(rows) - 1}))]
 
@@ -164,6 +171,10 @@ class PerplexityTask(Task):
     needs_causal = True
     settings: PerplexitySettings
 
+    def deciding(self) -> dict[str, Any]:
+        """Without the context where none is asked for, as before there was the setting."""
+        return {name: value for name, value in super().deciding().items() if name != "context" or value is not None}
+
     def data(self, place: ModelPlace | None) -> TaskData:
         """The text that was named, else the run's own, wherever we are now."""
         text = _evaluation_text(place, self.settings.eval_text)
@@ -174,6 +185,11 @@ class PerplexityTask(Task):
 
     def result_name(self, data: TaskData, folder: Path) -> str:
         """`perplexity` for the run's own text; for another with its name, and its folders' while that name is taken."""
+        name = self._name_of_text(data, folder)
+        context = self.settings.context
+        return name if context is None else result_name(name, f"context-{context}")
+
+    def _name_of_text(self, data: TaskData, folder: Path) -> str:
         text: EvaluationText = data.content
         if text.own:
             return self.name
@@ -198,11 +214,13 @@ class PerplexityTask(Task):
             domains,
             token_counts=_token_counts(text.token_counts),
             stride=self.settings.stride,
+            context=self.settings.context,
             progress=progress,
             total_bytes=sum(file.stat().st_size for file in text.files),
         )
         found.text, found.text_fingerprint = text.path, data.fingerprints["text"]
-        return PerplexityNumbers(found.to_json(), measured=found)
+        at_once = {} if self.settings.context is None else {"context": self.settings.context}
+        return PerplexityNumbers(found.to_json() | at_once, measured=found)
 
 
 def _evaluation_text(place: ModelPlace | None, named: str | None) -> EvaluationText:

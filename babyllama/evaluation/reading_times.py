@@ -58,8 +58,6 @@ def encode_words(
         raise TokenizerError(
             "the reading task needs a fast tokenizer (tokenizer.json): it reads where each token stands."
         )
-    if backend != "causal" and tokenizer.mask_token_id is None:
-        raise TokenizerError(f"backend {backend} hides tokens, and the tokenizer has no mask token.")
     encode = _official if way == "official" else _correct
     return encode(tokenizer, words, backend)
 

@@ -28,7 +28,7 @@ def encode_options(
     """(each option encoded, is it longer than the model's context?).
 
     A causal model reads a longer one in overlapping windows; a masked one reads its end, as much as fits. TokenizerError for
-    a tokenizer without offsets, or without the mask token that the backend needs.
+    a tokenizer without offsets.
     """
     tokenizer = loaded.tokenizer
     if not tokenizer.is_fast:
@@ -36,8 +36,6 @@ def encode_options(
             f"the tokenizer of {loaded.name} does not say where its tokens stand in a text (a slow tokenizer, without offsets), so "
             "no completion can be told from its prefix. Save it as tokenizer.json (a fast tokenizer)."
         )
-    if backend != "causal" and tokenizer.mask_token_id is None:
-        raise TokenizerError(f"backend {backend} hides tokens, and the tokenizer of {loaded.name} has no mask token.")
     encoded: list[Encoded] = []
     long: list[bool] = []
     for start in range(0, len(options), _PART):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from babyllama.errors import EvaluationError, TokenizerError
+from babyllama.errors import EvaluationError
 from babyllama.evaluation.scoring.sequences import Encoded, Progress, encode_with_marks
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ class EncodedWords(Encoded):
 
 def encode_masked(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], first: int = 0) -> list[Encoded]:
     """Each sentence with the tokenizer's own marks; every token but the marks is a target, from position `first` on."""
-    if tokenizer.mask_token_id is None:
-        raise TokenizerError("the tokenizer of this masked model has no mask token: pseudo-log-likelihoods need one.")
     encoded: list[Encoded] = []
     for text in encode_with_marks(tokenizer, sentences):
         targets = [index for index, mark in enumerate(text.marks) if not mark and index >= first]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from babyllama.errors import EvaluationError, TokenizerError
+from babyllama.errors import EvaluationError
 from babyllama.evaluation.scoring.masked import MaskedScorer
 
 if TYPE_CHECKING:
@@ -23,17 +23,12 @@ class MntpScorer(MaskedScorer):
     shift = 1
 
     def __init__(self, loaded: LoadedModel, *, batch_tokens: int | None = None) -> None:
-        if loaded.tokenizer.mask_token_id is None:
-            raise TokenizerError(
-                f"backend mntp hides tokens, and the tokenizer of {loaded.name} has no mask token. Use --backend causal, or "
-                "train with `training.objective: hybrid`, which adds one."
-            )
         self.causal = not loaded.masked
         super().__init__(loaded, batch_tokens=batch_tokens)
         if self.causal and not self._looks_ahead():
             raise EvaluationError(
-                f"backend mntp: {loaded.name} ({loaded.model.config.model_type}) does not honour a mask that lets it read in both "
-                "directions. Use --backend causal."
+                f"--backend mntp: {loaded.name} ({loaded.model.config.model_type}) does not honour a mask that lets it read in both "
+                "directions; use --backend causal."
             )
 
     def _arguments(self, ids: torch.Tensor, seen: torch.Tensor) -> dict[str, Any]:

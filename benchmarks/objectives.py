@@ -4,15 +4,15 @@
 
 Two teachers of the student's family and depth, wider, have together the given multiple of the student's parameters. Every row is
 trained by BabyLlama itself in a process of its own; the rows are run in turns, `--rounds` times. A step's time is the time that the
-process computed where it has one CPU thread (so that other programs on the machine count less), else the time that passed; the
-step of a cached row is one of an epoch after the teachers have read the text. Ratios are medians over the rounds, each within one round.
+process computed where it has one CPU thread (so that other programs on the machine count less), else the time that passed, and
+the fastest step counts, since others make steps slower only. The step of a cached row is one of an epoch after the teachers have read
+the text. Ratios are those of the fastest steps of all rounds; in parentheses, the lowest and the highest of a round.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -109,7 +109,7 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
         # Teachers that fill a cache read every block once, before the first step.
         seconds = blocks.step_seconds(cpu=alone, skip=count if row.startswith("cached") else 0)
     precision = choose_precision(config.training, device).name
-    return {"row": row, "seconds": statistics.median(seconds[3:]), "teachers": multiple, "precision": precision,
+    return {"row": row, "seconds": min(seconds[3:]), "teachers": multiple, "precision": precision,
             "clock": "CPU time" if alone else "wall time"}  # fmt: skip
 
 
@@ -135,17 +135,19 @@ def main(arguments: argparse.Namespace) -> None:
 def table(found: dict[str, list[dict[str, Any]]], micro_batch: int) -> str:
     """Markdown: each row's step against the causal one, and live against cached at the same size of the teachers."""
 
+    def fastest(name: str) -> float:
+        return min(one["seconds"] for one in found[name])
+
     def ratios(name: str, other: str) -> str:
         if other not in found or other == name:
             return ""
         each = [one["seconds"] / two["seconds"] for one, two in zip(found[name], found[other], strict=True)]
-        return f"{statistics.median(each):.2f} ({min(each):.2f}-{max(each):.2f})"
+        return f"{fastest(name) / fastest(other):.2f} ({min(each):.2f}-{max(each):.2f})"
 
     lines = ["| row | teachers / student | ms a step | over causal | live over cached |", "|---|--:|--:|--:|--:|"]
     for name, results in found.items():
         size = f"{results[0]['teachers']:.2f}" if results[0]["teachers"] else ""
-        milliseconds = 1000 * statistics.median(one["seconds"] for one in results)
         against = ratios(name, name.replace("live", "cached")) if name.startswith("live") else ""
-        lines.append(f"| {name} | {size} | {milliseconds:,.0f} | {ratios(name, 'causal')} | {against} |")
+        lines.append(f"| {name} | {size} | {1000 * fastest(name):,.0f} | {ratios(name, 'causal')} | {against} |")
     first = next(iter(found.values()))[0]
     return "\n".join([f"{first['clock']}, {first['precision']}, {micro_batch} sequences a step", "", *lines])

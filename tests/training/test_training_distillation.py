@@ -8,13 +8,24 @@ from typing import Any
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from training_world import LENGTH, VOCABULARY, TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
+from training_world import (
+    LENGTH,
+    VOCABULARY,
+    TinyBlocks,
+    tiny_config,
+    tiny_model,
+    tiny_run,
+    tiny_section,
+    tiny_tokenizer,
+)
 
+from babyllama.architectures import build_model
 from babyllama.device import Precision
 from babyllama.errors import CheckpointError, TokenizerError
 from babyllama.runs.rows import read_numbers
 from babyllama.settings import resolved_yaml
 from babyllama.settings.checks import cross_checks
+from babyllama.training.data.blocks import BlockKey
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, next_token_targets
@@ -73,11 +84,14 @@ def test_divergence_and_gradient_are_torch_s_own(divergence: Any) -> None:
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-@pytest.mark.parametrize("fused", [True, False])
-def test_the_loss_is_the_formula_on_full_logits(teachers: list[str], average: str, fused: bool) -> None:
-    """alpha x cross-entropy + (1 - alpha) x T^2 x KL over the targets, documents and padding honoured, chunked or not."""
+@pytest.mark.parametrize(("fused", "smoothing", "z_loss"), [(True, 0.0, 0.0), (False, 0.0, 0.0), (True, 0.1, 1e-2)])
+def test_the_loss_is_the_formula_on_full_logits(
+    teachers: list[str], average: str, fused: bool, smoothing: float, z_loss: float
+) -> None:
+    """alpha x cross-entropy + (1 - alpha) x T^2 x KL over the targets, documents and padding honoured, chunked or not; smoothing
+    and z-loss belong to the cross-entropy."""
     made = objective(teachers, average=average, temperature=2.0, alpha=0.3, weights=[3.0, 1.0])
-    made.options = LossOptions(chunk=7)
+    made.options = LossOptions(smoothing, z_loss, chunk=7)
     model, inputs = tiny_model(seed=5), batch(made)
     counts = inputs.pop("counts")
     assert counts["soft_targets"] == counts["targets"] < 3 * (LENGTH - 1)
@@ -102,12 +116,41 @@ def test_the_loss_is_the_formula_on_full_logits(teachers: list[str], average: st
     valid = targets != IGNORED
     hard = torch.nn.functional.cross_entropy(student[valid], targets[valid], reduction="sum")
     soft = torch.nn.functional.kl_div(torch.log_softmax(student[valid] / 2.0, 1), mean[valid], reduction="sum")
-    (0.3 * hard + 0.7 * 4.0 * soft).backward()
+    own = torch.nn.functional.cross_entropy(student[valid], targets[valid], reduction="sum", label_smoothing=smoothing)
+    own = own + z_loss * (torch.logsumexp(student[valid], 1) ** 2).sum()
+    (0.3 * own + 0.7 * 4.0 * soft).backward()
     assert float(sums["cross_entropy"]) == pytest.approx(hard.item(), rel=1e-5)
     assert float(sums["soft_loss"]) == pytest.approx(soft.item(), rel=1e-4)
-    assert float(sums["objective"].detach()) == pytest.approx((0.3 * hard + 2.8 * soft).item(), rel=1e-4)
+    assert float(sums["objective"].detach()) == pytest.approx((0.3 * own + 2.8 * soft).item(), rel=1e-4)
     for ours, parameter in zip(gradients, model.parameters(), strict=True):
         torch.testing.assert_close(ours, parameter.grad, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_rows_of_a_student_beyond_the_tokenizer_learn_from_the_text_alone(
+    teachers: list[str], tmp_path: Path, cached: bool
+) -> None:
+    config = tiny_config(
+        tmp_path,
+        training={"objective": "distillation"},
+        distillation={"teachers": teachers, "cache_teachers": cached, "cache_kind": "top_k", "cache_count": VOCABULARY},
+    )
+    made = Distillation.build(config, tiny_tokenizer())
+    made.prepare(None, CPU, TinyBlocks(8))
+    found = {}
+    for name, rows in (("wide", VOCABULARY + 9), ("narrow", VOCABULARY)):
+        model: Any = build_model(tiny_section(), vocab_size=VOCABULARY + 9, seq_length=LENGTH, seed=5)
+        # Rows that say nothing: without them the soft loss is the same.
+        model.resize_token_embeddings(rows, mean_resizing=False)
+        read = [{**TinyBlocks(8).block(index), "key": BlockKey(0, index, index, 0)} for index in (1, 4)]
+        inputs = made.collator(training=True)(read)
+        inputs.pop("counts")
+        with training_network(model, made):
+            sums = model(**inputs)
+            sums["objective"].backward()
+        found[name] = float(sums["soft_loss"]), model.get_output_embeddings().weight.grad
+    assert found["wide"][0] == pytest.approx(found["narrow"][0], rel=1e-5)
+    assert float(found["wide"][1][VOCABULARY:].abs().max()) > 0
 
 
 def test_batchmean_counts_the_divergence_once_for_each_target_of_a_row(teachers: list[str]) -> None:

@@ -193,6 +193,7 @@ def teacher_cache(
     return TeacherCache(path, shape, built.manifest.outputs["teachers"])
 
 
+@torch.no_grad()
 def _fill(
     folder: Path,
     shape: CacheShape,

@@ -60,10 +60,8 @@ def likeliest(log_p_nV: Tensor, count: int) -> Kept:
 def kept_soft_loss(logits_nV: Tensor, kept: Kept, valid_n: Tensor, options: SoftOptions) -> tuple[Tensor, Tensor]:
     """KL(teachers || student) per position [n] in nats (0 where not valid) and its gradient by the student's logits [n, V], both
     at T, from what is kept of the teachers."""
-    scaled_nV = logits_nV.float()
-    if options.temperature != 1:
-        scaled_nV = scaled_nV / options.temperature
-    log_q_nV = torch.log_softmax(scaled_nV, dim=1)
+    scaled_nV = logits_nV if options.temperature == 1 else logits_nV.float() / options.temperature
+    log_q_nV = torch.log_softmax(scaled_nV, dim=1, dtype=torch.float32)
     ids_nK, p_nK = kept.ids_nK, kept.probability_nK
     log_q_nK = log_q_nV.gather(1, ids_nK)
     gradient_nV = log_q_nV.exp_()

@@ -132,6 +132,11 @@ def _show(made: Submission, fields: dict[str, str]) -> None:
         )
     if len(made.evaluators) > 1:
         console.warn(f"the results were made by several versions of BabyLlama: {', '.join(sorted(made.evaluators))}")
+    if made.suite.settings["year"] == 2026 and "ewok" in made.local:
+        console.say(
+            "note: no pipeline of 2026 that could be read says which text is predicted for EWoK, both of whose options are Target1; here "
+            "it is the context and Target1. Compare with the pipeline before you hand it in"
+        )
     empty = [name for name, value in fields.items() if not value]
     if empty:
         console.say(f"for you to fill in (form.json): {', '.join(empty)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from babyllama.reporting.card_metadata import family_summary, is_babylm, named_data_sets
@@ -67,8 +68,13 @@ def form_fields(facts: RunFacts, backend: str, repo_id: str | None, model: dict[
 
 
 def _training_data(facts: RunFacts) -> str:
-    named = ", ".join(named_data_sets(facts))
-    return f"{named} ({facts.config.data.train_path})" if named else facts.config.data.train_path
+    """Data sets, else the file's name, and what was mixed; folders of this machine are nobody's business."""
+    config = facts.config
+    named = ", ".join(named_data_sets(facts)) or PurePath(config.data.train_path).name
+    if config.mixing is None:
+        return named
+    parts = [one.name or one.hub or PurePath(one.path or "?").name for one in config.mixing.sources]
+    return f"{named}, mixed from {', '.join(parts)}"
 
 
 def _words(facts: RunFacts) -> int | None:

@@ -196,6 +196,7 @@ def test_the_boards_scores_are_those_of_the_tasks_and_their_plain_mean(
     form = read(made, "form.json")
     assert (form["hf_repo"], form["model_name"], form["num_parameters"]) == ("someone/my-model", "my-model", "5000")
     assert form["seed"] == "42"
+    assert "/" not in form["training_data"], "folders of this machine are not published"
     assert form["main_contributions"] == ""
 
 
@@ -204,6 +205,7 @@ def test_what_is_missing_is_listed_with_what_it_costs(scored: Path, capsys: pyte
     said = capsys.readouterr()
     assert "missing: ewok, 3 revisions, chck_1M to chck_3M: not scored" in said.err
     assert "for you to fill in (form.json): model_sha, main_contributions" in said.err
+    assert "here it is the context and Target1" in said.err
     shutil.rmtree(scored / "models" / "tiny" / "checkpoints" / "chck_2M")
     (scored / "models" / "tiny" / "evaluation" / "comps_2026.json").unlink()
     assert submit("--repo-id", "someone/my-model", "--output", "less") == 0

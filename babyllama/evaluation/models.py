@@ -135,11 +135,29 @@ def check_hub(name: str) -> None:
     try:
         model_info(name, timeout=10)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"no model at {name}: no such folder is here, and the Hub gives none by that name ({reason}). Is it spelled right, "
-            "and the Hub reachable?"
-        ) from error
+        raise _not_on_hub(name, error) from error
+
+
+def _not_on_hub(name: str, error: Exception) -> CheckpointError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return CheckpointError(
+        f"no model at {name}: no such folder is here, and the Hub gives none by that name ({reason}). Is it spelled right, "
+        "and the Hub reachable?"
+    )
+
+
+def hub_commit(name: str) -> str:
+    """The commit of the Hub's model `name` that is loaded now: its newest, or where the Hub is not reached the one that was fetched.
+
+    CheckpointError where there is neither.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        # A file's place in the cache is .../snapshots/COMMIT/FILE.
+        return Path(hf_hub_download(name, "config.json")).parent.name
+    except Exception as error:
+        raise _not_on_hub(name, error) from error
 
 
 def check_whole(place: ModelPlace) -> None:

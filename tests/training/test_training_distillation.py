@@ -32,6 +32,7 @@ from babyllama.training.objectives.causal import Causal, next_token_targets
 from babyllama.training.objectives.cross_entropy import LossOptions
 from babyllama.training.objectives.distillation import Distillation
 from babyllama.training.objectives.soft_loss import SoftOptions, soft_loss
+from babyllama.training.objectives.teachers import found as found_teacher
 from babyllama.training.saving.model_folder import save_model_folder
 
 pytestmark = pytest.mark.unit
@@ -252,6 +253,20 @@ def test_teachers_that_cannot_teach_are_named(tmp_path: Path, teachers: list[str
     )
     with pytest.raises(CheckpointError, match=r"reads at most 16 tokens, and data\.seq_length is 32"):
         Distillation.build(config, tiny_tokenizer()).prepare(None, CPU, TinyBlocks(8))
+
+
+def test_a_teacher_of_the_hub_is_known_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    repository = tmp_path / "models--some--teacher"
+    seen = []
+    for commit in ("a" * 40, "b" * 40):
+        (repository / "snapshots" / commit).mkdir(parents=True)
+        (repository / "snapshots" / commit / "config.json").write_text("{}")
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / "main").write_text(commit)
+        seen += [found_teacher("some/teacher")[1], found_teacher("some/teacher")[1]]
+    assert seen[0] == seen[1] != seen[2] == seen[3]
 
 
 def test_self_distillation_takes_a_finished_run_of_the_same_configuration_only(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from babyllama.artifacts import fingerprint_value
 from babyllama.config import Config
 from babyllama.errors import CheckpointError, TokenizerError
 from babyllama.evaluation.model_tokenizer import load_model_tokenizer
-from babyllama.evaluation.models import LoadedModel, check_hub, check_whole, load_model, model_content
+from babyllama.evaluation.models import LoadedModel, check_hub, check_whole, hub_commit, load_model, model_content
 from babyllama.runs import ModelPlace, Run, locate_model
 from babyllama.runs.run import learned_settings, setting_differences
 from babyllama.tokenizer import tokenizer_fingerprint
@@ -97,7 +97,7 @@ def found(path: str) -> tuple[ModelPlace, str]:
     place = locate_model(path)
     if not place.is_local:
         check_hub(place.source)
-        return place, fingerprint_value(place.source)
+        return place, fingerprint_value([place.source, hub_commit(place.source)])
     check_whole(place)
     return place, model_content(place)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import babyllama
 
 SUFFIX = ".yaml"
+FOLDERS = (Path("."), Path("studies"), Path("recipes"))
+"""Where they lie below `config/`."""
 
 
 def shipped_folder() -> Path:
@@ -17,8 +19,10 @@ def shipped_folder() -> Path:
 
 
 def shipped_names() -> list[str]:
-    """The names of all of them, without `.yaml`."""
-    return sorted(file.stem for file in shipped_folder().glob(f"*{SUFFIX}"))
+    """The names of those that `train` takes, without `.yaml`: `llama-10M`, `recipes/2mb`."""
+    root = shipped_folder()
+    found = [*root.glob(f"*{SUFFIX}"), *root.glob(f"recipes/*{SUFFIX}")]
+    return sorted(file.relative_to(root).with_suffix("").as_posix() for file in found)
 
 
 def locate(path: Path) -> Path:
@@ -26,7 +30,7 @@ def locate(path: Path) -> Path:
 
     `.yaml` may be left out, and of a bare name `config/` too: `llama-10M` is `config/llama-10M.yaml`.
     """
-    bare = path.parent in (Path("."), Path("studies"))
+    bare = path.parent in FOLDERS
     own = _spellings(path) + (_spellings(Path("config") / path) if bare else [])
     return _first(own) or shipped_file(path) or path
 
@@ -34,10 +38,10 @@ def locate(path: Path) -> Path:
 def shipped_file(path: Path) -> Path | None:
     """The shipped configuration that `llama-10M`, `llama-10M.yaml` or `config/llama-10M.yaml` names, if it is one.
 
-    Studies are named with their folder: `studies/scaling` or `config/studies/scaling.yaml`.
+    Studies and recipes are named with their folder: `studies/scaling` or `config/recipes/2mb.yaml`.
     """
     below = Path(*path.parts[1:]) if path.parts[:1] == ("config",) else path
-    if path.is_absolute() or below.parent not in (Path("."), Path("studies")):
+    if path.is_absolute() or below.parent not in FOLDERS:
         return None
     return _first(_spellings(shipped_folder() / below))
 

@@ -121,7 +121,7 @@ def _missing(path: Path) -> str:
     """What is not found, and the nearest of what there is: files of that folder, and shipped names."""
     near = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
     shipped = shipped_names()
-    best = nearest(str(path), near) or nearest(path.stem, shipped)
+    best = nearest(str(path), near) or nearest(path.with_suffix("").as_posix(), shipped) or nearest(path.stem, shipped)
     listed = near[:8] or shipped
     hint = f"did you mean {best}?" if best else f"there are: {', '.join(listed)}"
     return f"configuration not found: {path} ({hint})" if best or listed else f"configuration not found: {path}"

@@ -28,6 +28,15 @@ def test_a_file_of_the_users_wins(place: str, tmp_path: Path, monkeypatch: pytes
     assert load_config("llama-10M").model.name == "mine"
 
 
+def test_recipes_and_studies_are_named_with_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config("recipes/2mb").optimization.weight_decay == 1.0
+    assert load_config("config/studies/objectives.yaml").study is not None
+    assert "recipes/2mb" in shipped.shipped_names()
+    with pytest.raises(ConfigError, match=r"did you mean recipes/2mb\?"):
+        load_config("recipes/2mB")
+
+
 def test_a_file_of_the_users_extends_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(OWN.format("llama-10M.yaml"))
     config = load_config(tmp_path / "mine.yaml")

@@ -237,7 +237,8 @@ def test_files_that_are_no_run_are_left_alone(world: Path, capsys: pytest.Captur
     assert thesis.read_text() == "years of work"
 
 
-SHIPPED = sorted((Path(__file__).resolve().parent.parent / "config").glob("*.yaml"))
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+SHIPPED = sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("recipes/*.yaml")])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)

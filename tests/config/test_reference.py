@@ -17,14 +17,16 @@ from babyllama.config.yaml_file import parse
 
 pytestmark = pytest.mark.unit
 
-SHIPPED = sorted((Path(__file__).resolve().parents[2] / "config").glob("*.yaml"))
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+SHIPPED = sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("recipes/*.yaml")])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
     text = path.read_text()
-    assert text.startswith("# yaml-language-server: $schema=./schema.json\n#"), "schema line, then what the file is for"
-    schema = json.loads((path.parent / "schema.json").read_text())
+    place = "./" if path.parent == CONFIG else "../"
+    assert text.startswith(f"# yaml-language-server: $schema={place}schema.json\n#"), "schema line, then what the file is for"
+    schema = json.loads((CONFIG / "schema.json").read_text())
     for section, keys in yaml.safe_load(text).items():
         if section != "extends":
             name = Config.model_fields[section].annotation

@@ -20,7 +20,8 @@ model:
   n_layer: 2
   n_head: 4
 """
-SHIPPED = sorted((Path(__file__).resolve().parents[2] / "config").glob("*.yaml"))
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+SHIPPED = sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("recipes/*.yaml")])
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """The command line: help without torch, one clear error with exit code 2, flags in both spellings."""
 
+import argparse
 import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,29 @@ def test_ctrl_c_while_arguments_are_read_is_one_word(
 ) -> None:
     monkeypatch.setattr("babyllama.cli.parse", lambda *args, **named: signal.raise_signal(signal.SIGINT))
     assert main(["train", "--config", "minimal"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_in_a_callback_is_not_swallowed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it happens while libraries are imported, whose locks go with a callback."""
+
+    class Lock:
+        pass
+
+    def run(args: argparse.Namespace) -> int:
+        lock = Lock()
+        watched = weakref.ref(lock, lambda _: signal.raise_signal(signal.SIGINT))
+        del lock  # here Python ignores what the callback raises
+        assert watched() is None
+        for _ in range(3000):
+            time.sleep(0.01)
+        return 0
+
+    monkeypatch.setattr("babyllama.cli.prepare.run", run)
+    assert main(["prepare"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 

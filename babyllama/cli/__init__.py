@@ -6,6 +6,7 @@ Only here are usage, exit codes and `sys.argv`. Exit codes: 0 done; 2 something 
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import errno
@@ -14,6 +15,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
@@ -110,7 +112,7 @@ def _answer(arguments: list[str], command: str | None) -> int:
             return 2
         script = f"babyllama {command}"
     module, args = parse(command, arguments, prog=script)
-    with _terminated_as_interrupted(), console.quiet(args.quiet):
+    with _terminated_as_interrupted(), _never_swallowed(), console.quiet(args.quiet):
         _load_plugins(args.plugin)
         return module.run(args) or 0
 
@@ -189,6 +191,29 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _never_swallowed() -> Iterator[None]:
+    """An interruption that falls into a callback (of a weak reference, as imports have many, or of an object that goes) is
+    ignored by Python: it comes once more, a moment later."""
+    before = sys.unraisablehook
+
+    def interrupt_again() -> None:
+        time.sleep(0.2)  # or it falls into `again` too
+        _thread.interrupt_main(signal.SIGTERM)
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            _thread.start_new_thread(interrupt_again, ())
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 _MENDABLE = {

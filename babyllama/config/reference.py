@@ -97,6 +97,8 @@ def _type_name(field: FieldInfo) -> str:
 
 
 def _annotation_name(annotation: Any) -> str:
+    if annotation is Any:
+        return "anything"
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
         return " | ".join(map(str, typing.get_args(annotation)))

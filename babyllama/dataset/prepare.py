@@ -117,8 +117,11 @@ def prepare_dataset(
     return packed
 
 
-def sample_blocks(dataset: PackedDataset, number: int | None, seed: int) -> np.ndarray:
-    """Sorted int64 indices of `number` different blocks drawn with `seed`; all blocks for None or too large a number."""
+def sample_blocks(dataset: PackedDataset, number: int | None, seed: int = 42) -> np.ndarray:
+    """Sorted int64 indices of `number` different blocks drawn with `seed`; all blocks for None or too large a number.
+
+    The held-out sample is not drawn with `training.seed`: the spread between seeds would be that of the text they are measured on.
+    """
     if number is None or number >= len(dataset):
         return np.arange(len(dataset))
     return np.sort(dataset.epoch_order(0, seed)[:number])

@@ -253,7 +253,7 @@ def _held_out(session: Session) -> HeldOut | None:
     if session.eval_blocks is None:
         return None
     config = session.config
-    drawn = sample_blocks(session.eval_blocks, config.data.eval_samples, config.training.seed)  # type: ignore[arg-type]
+    drawn = sample_blocks(session.eval_blocks, config.data.eval_samples)  # type: ignore[arg-type]
     return HeldOut(session.eval_blocks, drawn.tolist())
 
 

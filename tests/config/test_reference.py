@@ -25,7 +25,9 @@ SHIPPED = sorted([*CONFIG.glob("*.yaml"), *CONFIG.glob("recipes/*.yaml")])
 def test_shipped_files_name_the_schema_and_fit_it(path: Path) -> None:
     text = path.read_text()
     place = "./" if path.parent == CONFIG else "../"
-    assert text.startswith(f"# yaml-language-server: $schema={place}schema.json\n#"), "schema line, then what the file is for"
+    assert text.startswith(f"# yaml-language-server: $schema={place}schema.json\n#"), (
+        "schema line, then what the file is for"
+    )
     schema = json.loads((CONFIG / "schema.json").read_text())
     for section, keys in yaml.safe_load(text).items():
         if section != "extends":

@@ -15,6 +15,7 @@ import torch
 from evaluation_world import TEXT, make_model, make_tokenizer
 from training_world import TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
+from babyllama.dataset import sample_blocks
 from babyllama.errors import DataError
 from babyllama.runs import RunPaths, RunRecord
 from babyllama.runs.rows import read_rows
@@ -135,7 +136,8 @@ def test_a_model_too_small_for_the_text_is_refused(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
-def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", [42, 7])
+def test_eval_samples_are_the_same_blocks_at_every_evaluation_and_for_every_seed(tmp_path: Path, seed: int) -> None:
     seen: list[list[int]] = []
 
     class Watched(TinyBlocks):
@@ -143,13 +145,14 @@ def test_eval_samples_are_the_same_blocks_at_every_evaluation(tmp_path: Path) ->
             seen.append([index, offset])
             return super().block(index, offset)
 
-    config = tiny_config(tmp_path, data={"eval_samples": 5}, training={"eval_steps": 5})
+    config = tiny_config(tmp_path, data={"eval_samples": 5}, training={"eval_steps": 5, "seed": seed})
     result = train(
         config, model=tiny_model(), tokenizer=tiny_tokenizer(), train_dataset=TinyBlocks(),
         eval_dataset=Watched(20, seed=1), paths=RunPaths(tmp_path / "tiny"), record=RunRecord.new(config.model.name),
     )  # fmt: skip
     assert len(seen) == 10
     assert seen[:5] == seen[5:]
+    assert [index for index, _ in seen[:5]] == sample_blocks(TinyBlocks(20, seed=1), 5, 42).tolist()
     assert len({index for index, _ in seen}) == 5
     # The loss is the mean over target tokens of the shipped model on those blocks.
     from transformers import AutoModelForCausalLM

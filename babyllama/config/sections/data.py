@@ -29,7 +29,7 @@ class DataSection(Section):
     seq_length: Width = 128
     """Tokens per block, which is also the longest context the model is trained on."""
     eval_samples: Annotated[Count | None, Optional_] = None
-    """How many held-out blocks to evaluate on during training, drawn with `training.seed`; null takes all."""
+    """How many held-out blocks to evaluate on during training, the same ones for every `training.seed`; null takes all."""
     errors: Literal["strict", "replace"] = "strict"
     """Broken UTF-8 in a text file: `strict` stops and names the position, `replace` puts U+FFFD there."""
     packing: Literal["concat", "best_fit", "separate"] = "concat"

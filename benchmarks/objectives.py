@@ -2,24 +2,26 @@
 
     python benchmarks/training.py --objectives --config config/babylm-llama-5m.yaml --micro-batch 16
 
-Two teachers of the student's family and depth, wider, have together the given multiple of the student's parameters. Every row is
-trained by BabyLlama itself in a process of its own; the rows are run in turns, `--rounds` times. A step's time is the time that the
-process computed where it has one CPU thread (so that other programs on the machine count less), else the time that passed, and
-the fastest step counts, since others make steps slower only. The step of a cached row is one of an epoch after the teachers have read
-the text. Ratios are those of the fastest steps of all rounds; in parentheses, the lowest and the highest of a round.
+Two teachers of the student's family and depth, wider, have together the given multiple of the student's parameters. All rows live in
+one process and take their steps in turns: batch, forward, backward, clipping, optimizer; the step of a cached row is one of an
+epoch after the teachers have read the text. A step's time is the time that the process computed where it has one CPU thread (so
+that other programs on the machine count less), else the time that passed. Ratios are medians over the rounds, each of two steps that
+were taken one shortly after the other; in parentheses the middle half of the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MASKED_SHARES = (0.2, 0.5)
+WARM_UP = 2
+"""Steps of each row before those that count."""
 
 
 def rows_of(teachers: list[float]) -> list[str]:
@@ -74,80 +76,111 @@ def write_teachers(config: Any, tokenizer: Any, multiple: float, folder: Path) -
     return paths, 2 * parameter_counts(teacher(width), **sizes)["total"] / own
 
 
-def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train one row in this process."""
-    import torch
-    from training import TimedBlocks, shared_overrides, train_ours
+class Student:
+    """A model, its objective and its optimizer, for one row."""
 
-    from babyllama.architectures import build_model
-    from babyllama.device import choose_device, choose_precision, set_threads
-    from babyllama.settings import load_config
+    def __init__(self, row: str, arguments: argparse.Namespace, folder: Path) -> None:
+        from training import TimedBlocks, shared_overrides
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        from babyllama.architectures import build_model
+        from babyllama.config.tables import OBJECTIVES, OPTIMIZERS
+        from babyllama.device import set_threads
+        from babyllama.settings import load_config
+        from babyllama.training.data.batch_plan import BatchPlan
+        from babyllama.training.data.batches import TrainingBlocks
+        from babyllama.training.machine import Machine
+
         overrides = [
             *shared_overrides(arguments, compiled=False),
             f"data.packed_dir={folder / 'packed'}",
             *arguments.override,
         ]
-        config = load_config(arguments.config, overrides)
-        set_threads(config.training.threads)
-        device = choose_device(config.training.device)
-        vocabulary = config.model.vocab_size or (config.tokenizer.vocab_size if config.tokenizer else 16000)
-        tokenizer = tokenizer_of(vocabulary)
+        plain = load_config(arguments.config, overrides)
+        set_threads(plain.training.threads)
+        vocabulary = plain.model.vocab_size or (plain.tokenizer.vocab_size if plain.tokenizer else 16000)
+        tokenizer, self.teachers = tokenizer_of(vocabulary), 0.0
         overrides += settings_of(row)
-        multiple = 0.0
-        if "distillation" in " ".join(overrides):
-            paths, multiple = write_teachers(config, tokenizer, float(row.partition("@")[2]), folder)
+        if row.startswith(("live", "cached")):
+            paths, self.teachers = write_teachers(plain, tokenizer, float(row.partition("@")[2]), folder)
             overrides.append(f"distillation.teachers=[{','.join(paths)}]")
-        config = load_config(arguments.config, overrides)
-        model = build_model(config.model, vocab_size=vocabulary, seq_length=config.data.seq_length)
-        count = arguments.micro_batch * (arguments.steps + 1)
-        blocks = TimedBlocks(count, config.data.seq_length, vocabulary, arguments.micro_batch)
-        train_ours(config, model, blocks, folder, tokenizer)
-        alone = device.type == "cpu" and torch.get_num_threads() == 1
-        # Teachers that fill a cache read every block once, before the first step.
-        seconds = blocks.step_seconds(cpu=alone, skip=count if row.startswith("cached") else 0)
-    precision = choose_precision(config.training, device).name
-    return {"row": row, "seconds": min(seconds[3:]), "teachers": multiple, "precision": precision,
-            "clock": "CPU time" if alone else "wall time"}  # fmt: skip
+        self.config = load_config(arguments.config, overrides)
+        self.machine, self.micro_batch = Machine.find(self.config.training), arguments.micro_batch
+        length, count = self.config.data.seq_length, arguments.micro_batch * (arguments.rounds + WARM_UP)
+        model = build_model(self.config.model, vocab_size=vocabulary, seq_length=length)
+        self.model: Any = model.to(self.machine.device).train()
+        blocks = TimedBlocks(count, length, vocabulary, arguments.micro_batch)
+        self.blocks = TrainingBlocks(blocks)
+        self.objective = OBJECTIVES.get(self.config.training.objective).build(self.config, tokenizer)
+        self.objective.prepare(self.model, self.machine, blocks)
+        self.objective.begin(BatchPlan(count, length, arguments.micro_batch, 1), arguments.rounds + WARM_UP)
+        self.collate = self.objective.collator(training=True)
+        self.optimizer = OPTIMIZERS.get(self.config.optimization.optimizer)(self.model, self.config)
+
+    def step(self, number: int) -> float:
+        """Seconds of an optimizer step of one micro-batch."""
+        import torch
+
+        from babyllama.architectures import family
+        from babyllama.training.attention import short_row_attention
+        from babyllama.training.data.blocks import BlockKey
+        from babyllama.training.measuring import clock_of, wait
+        from babyllama.training.network import training_network
+
+        device, kind = self.machine.device, self.machine.autocast_dtype
+        clock = clock_of(device)
+        places = range(number * self.micro_batch, (number + 1) * self.micro_batch)
+        patches = family(self.config.model.type).training(self.model)
+        attention = short_row_attention(self.model, self.machine, self.config.data.seq_length)
+        with patches, attention, training_network(self.model, self.objective):
+            wait(device)
+            began = clock()
+            batch = self.collate([self.blocks[BlockKey(0, place, place, 0)] for place in places])
+            targets = batch.pop("counts")["targets"]
+            batch = {name: entry.to(device) for name, entry in batch.items()}
+            with torch.autocast(device.type, dtype=kind, enabled=kind is not None):
+                sums = self.model(**batch)
+            (sums["objective"] / targets).backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            wait(device)
+            return clock() - began
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Run the rows in turns and print a Markdown table."""
+    """Take the steps in turns and print a Markdown table."""
+    import torch
+
+    from babyllama import console
+
     names = arguments.rows or rows_of(arguments.teachers)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for number in range(arguments.rounds):
-        for name in names:
-            command = [sys.executable, str(Path(__file__).with_name("training.py")), "--objectives", "--measure", name,
-                       "--config", arguments.config, "--micro-batch", str(arguments.micro_batch), "--steps", str(arguments.steps),
-                       "--device", arguments.device, "--override", *arguments.override]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1][:200]}")
-            found[name].append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"round {number + 1}, {name}: {found[name][-1]['seconds']:.3f} s", file=sys.stderr, flush=True)
-    print(table(found, arguments.micro_batch))
+    with tempfile.TemporaryDirectory() as name, console.quiet():
+        students = {row: Student(row, arguments, Path(name) / row) for row in names}
+        seconds: dict[str, list[float]] = {row: [] for row in names}
+        for number in range(arguments.rounds + WARM_UP):
+            for row, student in students.items():
+                seconds[row].append(student.step(number))
+    seconds = {row: each[WARM_UP:] for row, each in seconds.items()}
+    machine = students[names[0]].machine
+    alone = machine.device.type == "cpu" and torch.get_num_threads() == 1
+    print(f"{'CPU time' if alone else 'wall time'}, {machine.precision.name}, {arguments.rounds} rounds\n")
+    print(table(seconds, {row: student.teachers for row, student in students.items()}))
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        Path(arguments.json).write_text(json.dumps(seconds, indent=2) + "\n", encoding="utf-8")
 
 
-def table(found: dict[str, list[dict[str, Any]]], micro_batch: int) -> str:
+def table(seconds: dict[str, list[float]], teachers: dict[str, float]) -> str:
     """Markdown: each row's step against the causal one, and live against cached at the same size of the teachers."""
 
-    def fastest(name: str) -> float:
-        return min(one["seconds"] for one in found[name])
-
-    def ratios(name: str, other: str) -> str:
-        if other not in found or other == name:
+    def ratios(row: str, other: str) -> str:
+        if other not in seconds or other == row:
             return ""
-        each = [one["seconds"] / two["seconds"] for one, two in zip(found[name], found[other], strict=True)]
-        return f"{fastest(name) / fastest(other):.2f} ({min(each):.2f}-{max(each):.2f})"
+        low, middle, high = np.quantile(np.array(seconds[row]) / np.array(seconds[other]), (0.25, 0.5, 0.75))
+        return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
     lines = ["| row | teachers / student | ms a step | over causal | live over cached |", "|---|--:|--:|--:|--:|"]
-    for name, results in found.items():
-        size = f"{results[0]['teachers']:.2f}" if results[0]["teachers"] else ""
-        against = ratios(name, name.replace("live", "cached")) if name.startswith("live") else ""
-        lines.append(f"| {name} | {size} | {1000 * fastest(name):,.0f} | {ratios(name, 'causal')} | {against} |")
-    first = next(iter(found.values()))[0]
-    return "\n".join([f"{first['clock']}, {first['precision']}, {micro_batch} sequences a step", "", *lines])
+    for row, each in seconds.items():
+        size = f"{teachers[row]:.2f}" if teachers[row] else ""
+        against = ratios(row, row.replace("live", "cached")) if row.startswith("live") else ""
+        lines.append(f"| {row} | {size} | {1000 * np.median(each):,.0f} | {ratios(row, 'causal')} | {against} |")
+    return "\n".join(lines)

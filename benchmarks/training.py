@@ -59,7 +59,6 @@ class TimedBlocks:
         ids[starts] = 1
         self.ids = ids.reshape(count, length).astype(np.int64)
         self.times: list[float] = []
-        self.computed: list[float] = []
 
     def __len__(self) -> int:
         return self.count
@@ -72,7 +71,6 @@ class TimedBlocks:
 
     def block(self, index: int, offset: int = 0, documents: int = 0) -> dict[str, Any]:
         self.times.append(time.perf_counter())
-        self.computed.append(time.process_time())
         ids = self.ids[index % self.count]
         place = np.arange(self.length)
         restarts = np.where(ids == 1, place, 0)
@@ -98,10 +96,9 @@ class TimedBlocks:
     def check(self, **facts: Any) -> None:
         """Made for this model: fits."""
 
-    def step_seconds(self, *, cpu: bool = False, skip: int = 0) -> list[float]:
-        """Time of each step but the last, from first read to first read: that passed, or with `cpu` that this process computed.
-        The first `skip` reads belong to no step."""
-        first_reads = (self.computed if cpu else self.times)[skip :: self.per_step]
+    def step_seconds(self) -> list[float]:
+        """Wall time of each step but the last, from first read to first read."""
+        first_reads = self.times[:: self.per_step]
         return [after - before for before, after in itertools.pairwise(first_reads)]
 
 
@@ -129,7 +126,7 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     ready = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         if row.startswith("ours"):
-            train_ours(config, model, blocks, Path(folder))
+            _ours(config, model, blocks, Path(folder))
         else:
             _trainer(row, config, model, blocks, Path(folder), arguments)
     seconds = blocks.step_seconds()
@@ -157,15 +154,14 @@ def shared_overrides(arguments: argparse.Namespace, *, compiled: bool) -> list[s
             "training.save_steps=1000000", "training.gradient_checkpointing=false"]  # fmt: skip
 
 
-def train_ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path, tokenizer: Any = None) -> None:
-    """Train with BabyLlama; without a tokenizer an empty one."""
+def _ours(config: Any, model: Any, blocks: TimedBlocks, folder: Path) -> None:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
     from babyllama.runs import RunPaths, RunRecord
     from babyllama.training import train
 
-    tokenizer = tokenizer or PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
     train(
         config, model=model, tokenizer=tokenizer, train_dataset=blocks, eval_dataset=None,  # type: ignore[arg-type]
         paths=RunPaths(folder / "run"), record=RunRecord.new(config.model.name),
@@ -215,14 +211,13 @@ def main() -> None:
     parser.add_argument(
         "--teachers", nargs="*", type=float, default=[1.0, 2.0, 4.0, 8.0], help="multiples of the student"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of --objectives, its rows in turns")
+    parser.add_argument("--rounds", type=int, default=10, help="steps of each row of --objectives")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.steps < 5:
         parser.error("--steps must be at least 5: the first three are warm-up")
     if arguments.measure:
-        one_row = objectives.measure if arguments.objectives else measure
-        print(json.dumps(one_row(arguments.measure, arguments)))
+        print(json.dumps(measure(arguments.measure, arguments)))
         return
 
     from babyllama.device import choose_device, describe_device

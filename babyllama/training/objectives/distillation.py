@@ -23,7 +23,7 @@ from babyllama.training.objectives.causal import Causal, CausalCollator, next_to
 from babyllama.training.objectives.cross_entropy import LossOptions, softmax_gradient_in_place
 from babyllama.training.objectives.soft_loss import SoftOptions, soft_loss
 from babyllama.training.objectives.teacher_cache import TeacherCache, take_kept, teacher_cache
-from babyllama.training.objectives.teacher_samples import kept_soft_loss
+from babyllama.training.objectives.teacher_samples import Kept, kept_soft_loss, sampled_objective
 from babyllama.training.objectives.teachers import Teachers, check_born_again, check_tokenizer, found, load_teacher
 
 if TYPE_CHECKING:
@@ -138,32 +138,39 @@ class Distillation(Causal):
             return {**sums, "soft_loss": torch.zeros_like(sums["cross_entropy"])}
         inputs = dict(batch)
         targets_N = next_token_targets(inputs.pop("labels"))
-        chunk_divergence, options, soft = self._chunk_divergence(inputs), self.options, self.soft
+        options, soft, vocabulary = self.options, self.soft, self.vocabulary
+        kept = None if self.cache is None else take_kept(inputs)
+        chunk_divergence = self._chunk_divergence(inputs, kept)
+        # What the default settings and a sample need; label smoothing and z-loss are of the cross-entropy alone.
+        one_softmax = kept is not None and self.section.cache_kind == "sample" and soft.temperature == 1
+        one_softmax &= not (options.label_smoothing or options.z_loss)
 
         def chunk_loss(
             logits_nV: Tensor, rows: slice, scale: float, dtype: torch.dtype
         ) -> tuple[Tensor, Tensor, Tensor]:
             targets_n = targets_N[rows]
-            hard, plain, gradient_nV = softmax_gradient_in_place(
-                logits_nV, targets_n, options.label_smoothing, options.z_loss, scale * soft.alpha, torch.float32
-            )
-            # A student may have more rows than the tokenizer has entries.
-            shared = slice(self.vocabulary)
-            divergence_n, soft_gradient_nV = chunk_divergence(logits_nV[:, shared], rows, targets_n != IGNORED)
-            gradient_nV[:, shared].add_(soft_gradient_nV, alpha=scale * soft.soft_weight)
-            divergence = divergence_n.sum()
+            if one_softmax and kept is not None and logits_nV.shape[1] == vocabulary:
+                plain, divergence, gradient_nV = sampled_objective(logits_nV, targets_n, kept(rows), soft, scale)
+                hard = plain
+            else:
+                hard, plain, gradient_nV = softmax_gradient_in_place(
+                    logits_nV, targets_n, options.label_smoothing, options.z_loss, scale * soft.alpha, torch.float32
+                )
+                # A student may have more rows than the tokenizer has entries.
+                shared = slice(vocabulary)
+                divergence_n, soft_gradient_nV = chunk_divergence(logits_nV[:, shared], rows, targets_n != IGNORED)
+                gradient_nV[:, shared].add_(soft_gradient_nV, alpha=scale * soft.soft_weight)
+                divergence = divergence_n.sum()
             objective = soft.alpha * hard + soft.soft_weight * divergence
             return objective, torch.stack([plain, divergence]), gradient_nV.to(dtype)
 
         objective, (plain, divergence) = network.chunked_loss(inputs, chunk_loss, number_of_sums=2, options=options)
         return {"objective": objective, "cross_entropy": plain, "soft_loss": divergence}
 
-    def _chunk_divergence(self, inputs: Batch) -> ChunkDivergence:
-        """How the student is compared, chunk by chunk: with what the cache kept (taken out of `inputs`), or with teachers that read
-        them now."""
+    def _chunk_divergence(self, inputs: Batch, kept: Callable[[slice], Kept] | None) -> ChunkDivergence:
+        """How the student is compared, chunk by chunk: with what a cache kept, or with teachers that read `inputs` now."""
         soft = self.soft
-        if self.cache is not None:
-            kept = take_kept(inputs)
+        if kept is not None:
             return lambda logits_nV, rows, valid_n: kept_soft_loss(logits_nV, kept(rows), valid_n, soft)
         assert self.teachers is not None
         teachers, read = self.teachers, self.teachers.read(inputs)

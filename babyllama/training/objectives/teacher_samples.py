@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from babyllama.dataset.packed import IGNORED
 from babyllama.training.objectives.soft_loss import SoftOptions
 
 
@@ -83,3 +84,24 @@ def kept_soft_loss(logits_nV: Tensor, kept: Kept, valid_n: Tensor, options: Soft
         gradient_nV.scatter_(1, ids_nK, log_q_nK.exp() * factor_n.unsqueeze(1))
     gradient_nV.scatter_add_(1, ids_nK, -p_nK * factor_n.unsqueeze(1))
     return torch.where(valid_n, divergence_n, 0.0), gradient_nV
+
+
+def sampled_objective(
+    logits_nV: Tensor, targets_n: Tensor, kept: Kept, options: SoftOptions, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy and divergence, summed, and `scale` times the objective's gradient [n, V], from a sample at temperature 1.
+
+    Both losses are then of the same student's distribution, so that one soft-max does; what the sample costs is K entries a position.
+    """
+    assert options.temperature == 1
+    assert kept.entropy_n is not None
+    valid_n, ids_nK, soft = targets_n != IGNORED, kept.ids_nK, options.soft_weight
+    targets_n1 = targets_n.clamp_min(0).unsqueeze(1)
+    log_q_nV = torch.log_softmax(logits_nV, dim=1, dtype=torch.float32)
+    cross_entropy = -(log_q_nV.gather(1, targets_n1).squeeze(1) * valid_n).sum()
+    divergence = torch.where(valid_n, -log_q_nV.gather(1, ids_nK).mean(1) - kept.entropy_n, 0.0).sum()
+    scaled_n1 = (valid_n * scale).unsqueeze(1)
+    gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * (options.alpha + soft))
+    gradient_nV.scatter_add_(1, targets_n1, scaled_n1 * -options.alpha)
+    gradient_nV.scatter_add_(1, ids_nK, (scaled_n1 * (-soft / ids_nK.shape[1])).expand_as(ids_nK))
+    return cross_entropy, divergence, gradient_nV

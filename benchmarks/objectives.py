@@ -30,14 +30,15 @@ def rows_of(teachers: list[float]) -> list[str]:
     return ["causal", *(f"hybrid@{share:g}" for share in MASKED_SHARES), *with_teachers]
 
 
-def settings_of(row: str) -> list[str]:
+def settings_of(row: str, temperature: float) -> list[str]:
     """Overrides of the configuration for a row; teachers come from `write_teachers`."""
     kind, _, number = row.partition("@")
     if kind == "hybrid":
         return ["training.objective=hybrid", f"objective.masked_share={number}"]
     if kind in ("live", "cached"):
         cached = "true" if kind == "cached" else "false"
-        return ["training.objective=distillation", f"distillation.cache_teachers={cached}"]
+        own = [f"distillation.cache_teachers={cached}", f"distillation.temperature={temperature}"]
+        return ["training.objective=distillation", *own]
     return []
 
 
@@ -99,7 +100,7 @@ class Student:
         set_threads(plain.training.threads)
         vocabulary = plain.model.vocab_size or (plain.tokenizer.vocab_size if plain.tokenizer else 16000)
         tokenizer, self.teachers = tokenizer_of(vocabulary), 0.0
-        overrides += settings_of(row)
+        overrides += settings_of(row, arguments.temperature)
         if row.startswith(("live", "cached")):
             paths, self.teachers = write_teachers(plain, tokenizer, float(row.partition("@")[2]), folder)
             overrides.append(f"distillation.teachers=[{','.join(paths)}]")

@@ -211,6 +211,7 @@ def main() -> None:
     parser.add_argument(
         "--teachers", nargs="*", type=float, default=[1.0, 2.0, 4.0, 8.0], help="multiples of the student"
     )
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the teachers of --objectives")
     parser.add_argument("--rounds", type=int, default=10, help="steps of each row of --objectives")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

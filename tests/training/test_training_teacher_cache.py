@@ -121,9 +121,10 @@ def test_the_likeliest_ids_are_biased_below_and_exact_with_all_of_them() -> None
     torch.testing.assert_close(same, gradient, rtol=1e-3, atol=1e-5)
 
 
-def test_one_softmax_does_for_both_losses_at_temperature_1(tmp_path: Path, teachers: list[str]) -> None:
-    """The way that is taken there against the general one, which label smoothing of next to nothing asks for."""
-    made = objective(tmp_path, teachers, temperature=1.0)
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 0.7])
+def test_the_quick_way_of_a_sample_is_the_general_one(tmp_path: Path, teachers: list[str], temperature: float) -> None:
+    """The general way is taken where label smoothing, here of next to nothing, belongs to the cross-entropy alone."""
+    made = objective(tmp_path, teachers, temperature=temperature)
     made.options = LossOptions(chunk=7)
     quick = sums_and_gradient(made)
     made.options = LossOptions(label_smoothing=1e-12, chunk=7)

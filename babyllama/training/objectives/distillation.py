@@ -141,15 +141,14 @@ class Distillation(Causal):
         options, soft, vocabulary = self.options, self.soft, self.vocabulary
         kept = None if self.cache is None else take_kept(inputs)
         chunk_divergence = self._chunk_divergence(inputs, kept)
-        # What the default settings and a sample need; label smoothing and z-loss are of the cross-entropy alone.
-        one_softmax = kept is not None and self.section.cache_kind == "sample" and soft.temperature == 1
-        one_softmax &= not (options.label_smoothing or options.z_loss)
+        sampled = kept is not None and self.section.cache_kind == "sample"
+        plain_hard = not (options.label_smoothing or options.z_loss)
 
         def chunk_loss(
             logits_nV: Tensor, rows: slice, scale: float, dtype: torch.dtype
         ) -> tuple[Tensor, Tensor, Tensor]:
             targets_n = targets_N[rows]
-            if one_softmax and kept is not None and logits_nV.shape[1] == vocabulary:
+            if sampled and plain_hard and kept is not None and logits_nV.shape[1] == vocabulary:
                 plain, divergence, gradient_nV = sampled_objective(logits_nV, targets_n, kept(rows), soft, scale)
                 hard = plain
             else:

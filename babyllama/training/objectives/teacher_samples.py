@@ -89,19 +89,33 @@ def kept_soft_loss(logits_nV: Tensor, kept: Kept, valid_n: Tensor, options: Soft
 def sampled_objective(
     logits_nV: Tensor, targets_n: Tensor, kept: Kept, options: SoftOptions, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy and divergence, summed, and `scale` times the objective's gradient [n, V], from a sample at temperature 1.
+    """Cross-entropy and divergence, summed, and `scale` times the objective's gradient [n, V], from a sample.
 
-    Both losses are then of the same student's distribution, so that one soft-max does; what the sample costs is K entries a position.
+    What `kept_soft_loss` gives beside a cross-entropy without smoothing or z-loss, in fewer passes over the logits: at temperature 1
+    both losses are of the same student's distribution, and one soft-max does.
     """
-    assert options.temperature == 1
     assert kept.entropy_n is not None
-    valid_n, ids_nK, soft = targets_n != IGNORED, kept.ids_nK, options.soft_weight
+    valid_n, ids_nK, temperature = targets_n != IGNORED, kept.ids_nK, options.temperature
+    soft = options.soft_weight / temperature
+    scaled_n1 = (valid_n * scale).unsqueeze(1)
     targets_n1 = targets_n.clamp_min(0).unsqueeze(1)
     log_q_nV = torch.log_softmax(logits_nV, dim=1, dtype=torch.float32)
     cross_entropy = -(log_q_nV.gather(1, targets_n1).squeeze(1) * valid_n).sum()
-    divergence = torch.where(valid_n, -log_q_nV.gather(1, ids_nK).mean(1) - kept.entropy_n, 0.0).sum()
-    scaled_n1 = (valid_n * scale).unsqueeze(1)
-    gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * (options.alpha + soft))
+    if temperature == 1:
+        log_q_nK = log_q_nV.gather(1, ids_nK)
+        gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * (options.alpha + soft))
+    else:
+        gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * options.alpha)
+        # A tensor of fp32, and not a number, makes fp32 of lower formats on the way.
+        soft_nV = logits_nV * torch.full((1,), 1 / temperature, dtype=torch.float32, device=logits_nV.device)
+        log_q_nK = soft_nV.gather(1, ids_nK)
+        soft_nV = torch.softmax(soft_nV, dim=1)
+        # The normaliser from the likeliest of the ids, whose probability is the furthest from none.
+        q_nK = soft_nV.gather(1, ids_nK)
+        best_n1 = q_nK.argmax(1, keepdim=True)
+        log_q_nK = log_q_nK - (log_q_nK.gather(1, best_n1) - q_nK.gather(1, best_n1).log())
+        gradient_nV.addcmul_(soft_nV, scaled_n1 * soft)
+    divergence = torch.where(valid_n, -log_q_nK.mean(1) - kept.entropy_n, 0.0).sum()
     gradient_nV.scatter_add_(1, targets_n1, scaled_n1 * -options.alpha)
     gradient_nV.scatter_add_(1, ids_nK, (scaled_n1 * (-soft / ids_nK.shape[1])).expand_as(ids_nK))
     return cross_entropy, divergence, gradient_nV

@@ -99,15 +99,16 @@ def sampled_objective(
     soft = options.soft_weight / temperature
     scaled_n1 = (valid_n * scale).unsqueeze(1)
     targets_n1 = targets_n.clamp_min(0).unsqueeze(1)
-    log_q_nV = torch.log_softmax(logits_nV, dim=1, dtype=torch.float32)
+    fp32_nV = logits_nV.float()
+    log_q_nV = torch.log_softmax(fp32_nV, dim=1)
     cross_entropy = -(log_q_nV.gather(1, targets_n1).squeeze(1) * valid_n).sum()
     if temperature == 1:
         log_q_nK = log_q_nV.gather(1, ids_nK)
         gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * (options.alpha + soft))
     else:
         gradient_nV = log_q_nV.exp_().mul_(scaled_n1 * options.alpha)
-        # A tensor of fp32, and not a number, makes fp32 of lower formats on the way.
-        soft_nV = logits_nV * torch.full((1,), 1 / temperature, dtype=torch.float32, device=logits_nV.device)
+        # In place where it is a copy already.
+        soft_nV = fp32_nV / temperature if fp32_nV is logits_nV else fp32_nV.div_(temperature)
         log_q_nK = soft_nV.gather(1, ids_nK)
         soft_nV = torch.softmax(soft_nV, dim=1)
         # The normaliser from the likeliest of the ids, whose probability is the furthest from none.

@@ -204,12 +204,14 @@ def _run(args: argparse.Namespace) -> int:
     with console.progress("loading"):
         from babyllama.device import set_threads
         from babyllama.evaluation.runner import compare, run_tasks
-        from babyllama.evaluation.tasks import build_tasks
+        from babyllama.evaluation.tasks import build_tasks, refuse_unread
 
-        tasks = build_tasks(None if args.suite else names, {name: getattr(args, name) for name in SETTINGS})
+        options = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+        tasks = build_tasks(None if args.suite else names, options)
+        if args.suite is None:
+            refuse_unread(tasks, options)
         set_threads()
     if args.suite is not None:
-        options = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
         return run_suites(args, places, names, options, lambda at: load(args, at.source), partial(_redraw, args))
     loaders: list[Callable[[], LoadedModel]] = [partial(load, args, path) for path in args.models]
     if members:

@@ -31,7 +31,7 @@ def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         choices=BACKENDS,
-        help="suite: how a probability is read (default: mlm for masked models, else causal)",
+        help="minimal pairs and suites: how a probability is read (default: mlm for masked models, else causal)",
     )
     parser.add_argument(
         "--revisions",

@@ -60,6 +60,24 @@ def test_defaults(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (world / "models" / "A" / "modelcard.md").is_file(), "the card is written again after an evaluation"
 
 
+def test_minimal_pairs_are_scored_by_the_backend_that_was_asked_for(world: Path) -> None:
+    for backend in ([], ["--backend", "mntp"]):
+        assert main(["evaluate", "models/A", "--tasks", "blimp", "--device", "cpu", *backend]) == 0
+    kept = world / "models" / "A" / "evaluation"
+    scores = {
+        stem: [json.loads(line)["good_score"] for line in (kept / f"{stem}_predictions.jsonl").open()]
+        for stem in ("blimp_synthetic", "blimp_synthetic_mntp")
+    }
+    assert json.loads((kept / "blimp_synthetic_mntp.json").read_text())["scoring"]["backend"] == "mntp"
+    assert scores["blimp_synthetic"] != scores["blimp_synthetic_mntp"]
+
+
+def test_a_flag_that_no_task_reads_is_refused(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for flag, value, tasks in (("--backend", "mntp", "perplexity"), ("--stride", "8", "blimp")):
+        assert main(["evaluate", "models/A", "--tasks", tasks, flag, value]) == 2
+        assert f"{flag} is not read by {tasks}, but by: " in capsys.readouterr().err
+
+
 def test_json_is_all_there_is_on_stdout(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "models/A", "--json", "--device", "cpu", "--quiet"]) == 0
     value = json.loads(capsys.readouterr().out)

@@ -8,6 +8,7 @@ from babyllama.evaluation.tasks.base import (
     TaskSettings,
     build_tasks,
     configured_tasks,
+    refuse_unread,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "TaskSettings",
     "build_tasks",
     "configured_tasks",
+    "refuse_unread",
 ]

@@ -6,7 +6,7 @@ A task of one's own is one class in one file and one line that enters it in `bab
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -112,6 +112,17 @@ def build_tasks(names: Sequence[str] | None, options: Mapping[str, Any]) -> list
         if name not in known:
             raise EvaluationError(f"unknown evaluation option {name!r}; {suggestion(name, sorted(known))}.")
     return [_with_settings(one, {k: v for k, v in given.items() if k in one.Settings.model_fields}) for one in classes]
+
+
+def refuse_unread(tasks: Sequence[Task], options: Iterable[str]) -> None:
+    """EvaluationError for an option that none of `tasks` reads: the numbers would be of something else than was asked for."""
+    for name in options:
+        if not any(name in task.Settings.model_fields for task in tasks):
+            readers = ", ".join(one for one in TASKS if name in TASKS.get(one).Settings.model_fields)
+            raise EvaluationError(
+                f"--{name.replace('_', '-')} is not read by {', '.join(task.name for task in tasks)}, but by: {readers}. "
+                "Leave it out, or name one of those with --tasks."
+            )
 
 
 def configured_tasks(config: Config, names: Sequence[str] | None = None) -> list[Task]:

@@ -15,6 +15,7 @@ from babyllama.config import Config
 from babyllama.config.tables import PROTOCOLS
 from babyllama.config.types import Count, FilePath, Text
 from babyllama.errors import DamagedFileError, DataError
+from babyllama.evaluation.pair_bars import accuracies_side_by_side, accuracy_bars, difference_bars
 from babyllama.evaluation.pair_comparison import Decisions, compare_minimal_pairs
 from babyllama.evaluation.pair_results import MinimalPairResults, holds_whole_set, pair_set_title
 from babyllama.evaluation.pair_tables import comparison_tables, pair_tables, phenomenon_table
@@ -28,8 +29,6 @@ from babyllama.text import markdown
 if TYPE_CHECKING:
     from babyllama.evaluation.models import LoadedModel
     from babyllama.evaluation.scoring import Progress
-
-_MEAN = "mean over paradigms"
 
 
 class MinimalPairsSettings(TaskSettings):
@@ -47,6 +46,8 @@ class MinimalPairsSettings(TaskSettings):
     """Score a part drawn with `seed`."""
     masked_metric: Literal["original", "within_word_l2r"] = "original"
     """What is masked while a token is scored under a masked model."""
+    backend: Literal["auto", "causal", "mlm", "mntp"] = "auto"
+    """How a probability is read; `auto` is mlm for masked models, else causal."""
 
 
 class MinimalPairsResult(Result):
@@ -67,8 +68,8 @@ class MinimalPairsResult(Result):
 
     @property
     def same(self) -> tuple[Any, ...]:
-        """Parts of a set under one protocol are parts of one result."""
-        return (self.kind, self.key, self.numbers["protocol"])
+        """Parts of a set under one protocol and backend are parts of one result."""
+        return (self.kind, self.key, self.numbers["protocol"], self._backend)
 
     @property
     def items(self) -> tuple[bool, int]:
@@ -99,7 +100,8 @@ class MinimalPairsResult(Result):
         title, protocol = pair_set_title(numbers), numbers["protocol"]
         rows = numbers["paradigms"].values()
         pairs, ties = sum(row["n"] for row in rows), sum(row["ties"] for row in rows)
-        label = f"minimal pairs {markdown(title)}; protocol `{protocol}`, {len(rows)} paradigms, {pairs:,} pairs, {ties} ties"
+        way = f", backend `{self._backend}`" if self._backend else ""
+        label = f"minimal pairs {markdown(title)}; protocol `{protocol}`{way}, {len(rows)} paradigms, {pairs:,} pairs, {ties} ties"
         published = {
             "task_type": "text-generation",
             "task_name": "minimal pairs",
@@ -139,6 +141,11 @@ class MinimalPairsResult(Result):
         return terms
 
     @property
+    def _backend(self) -> str | None:
+        """The one that was asked for."""
+        return self.numbers.get("scoring", {}).get("backend")
+
+    @property
     def _whole(self) -> bool:
         return bool(self._terms) and not self.numbers.get("subset", False)
 
@@ -155,15 +162,7 @@ class MinimalPairsResult(Result):
 
     def bars(self) -> Bars:
         """Accuracy by linguistic term."""
-        groups = self.numbers.get("terms") or self.numbers["paradigms"]
-        title = f"{pair_set_title(self.numbers)}: {100 * self.numbers['accuracy']:.1f} % ({self.numbers['protocol']})"
-        values = {name.replace("_", " "): 100 * row["accuracy"] for name, row in groups.items()}
-        bounds = {name.replace("_", " "): (row["low"], row["high"]) for name, row in groups.items() if "low" in row}
-        if self.numbers.get("accuracy_low") is not None:
-            bounds[_MEAN] = (self.numbers["accuracy_low"], self.numbers["accuracy_high"])
-        intervals = {name: (100 * low, 100 * high) for name, (low, high) in bounds.items()}
-        mean = (_MEAN, 100 * self.numbers["accuracy"])
-        return Bars(title, "accuracy, %", values, mean, chance=50, intervals=intervals)
+        return accuracy_bars(self.numbers)
 
     def files(self, stem: str) -> dict[str, Iterable[str]]:
         """A table of paradigms, every decision, and the decisions as the BabyLM pipelines write them."""
@@ -193,31 +192,12 @@ class MinimalPairsResult(Result):
     @classmethod
     def heat_map(cls, key: str, compared: Any) -> tuple[Bars, ...]:
         """Accuracy by term, a column for each model."""
-        label, title = "accuracy, %", f"{key}, {compared['n']:,} pairs, {compared['protocol']}"
-        return tuple(
-            Bars(
-                f"{title}\n{model['model']}",
-                label,
-                {term.replace("_", " "): 100 * value for term, value in model["terms"].items()},
-                (_MEAN, 100 * model["accuracy"]),
-                chance=50,
-            )
-            for model in compared["models"]
-        )
+        return accuracies_side_by_side(key, compared)
 
     @classmethod
     def differences(cls, key: str, compared: Any) -> tuple[Bars, ...]:
         """Points of accuracy by paradigm, one for each later model."""
-        found = []
-        for test in compared["tests"]:
-            rows = {uid.replace("_", " "): row for uid, row in test["paradigms"].items()}
-            rows[_MEAN] = test["mean"]
-            intervals = {name: (100 * row["low"], 100 * row["high"]) for name, row in rows.items()}
-            mean = (_MEAN, 100 * rows.pop(_MEAN)["difference"])
-            values = {name: 100 * row["difference"] for name, row in rows.items()}
-            title = f"difference from {test['first']}\n{test['second']}"
-            found.append(Bars(title, "difference in accuracy, points", values, mean, chance=0, intervals=intervals))
-        return tuple(found)
+        return difference_bars(compared)
 
 
 class MinimalPairsTask(Task):
@@ -242,6 +222,11 @@ class MinimalPairsTask(Task):
             "protocol": evaluation.protocol,
             "pairs_per_paradigm": evaluation.pairs_per_paradigm,
         }
+
+    def deciding(self) -> dict[str, Any]:
+        """Results from before there was a choice of `backend` are those of `auto`."""
+        found = super().deciding()
+        return found if self.settings.backend != "auto" else {k: v for k, v in found.items() if k != "backend"}
 
     def data(self, place: ModelPlace | None) -> TaskData:
         """The pairs, or the part of them that the settings ask for."""
@@ -271,6 +256,7 @@ class MinimalPairsTask(Task):
         name = [pairs.name]
         name += [self.settings.protocol] if self.settings.protocol != DEFAULT_PROTOCOL else []
         name += [self.settings.masked_metric] if self.settings.masked_metric != "original" else []
+        name += [self.settings.backend] if self.settings.backend != "auto" else []
         if self.settings.pairs_per_paradigm is not None:
             return result_name(*name, f"{self.settings.pairs_per_paradigm}_per_paradigm")
         stem = result_name(*name)
@@ -291,6 +277,7 @@ class MinimalPairsTask(Task):
                 seed=ours.seed,
                 dtype=ours.dtype,
                 masked_metric=ours.masked_metric,
+                backend=ours.backend,
                 progress=progress,
             )
         )

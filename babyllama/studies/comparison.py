@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from babyllama.errors import EvaluationError
-from babyllama.evaluation.results import result_of
+from babyllama.evaluation.results import fullest, result_of
 from babyllama.evaluation.statistics import holm
 from babyllama.evaluation.tasks.minimal_pairs import MinimalPairsResult
 from babyllama.studies.results import PointResult, RunResult
@@ -62,8 +62,10 @@ def decided(point: PointResult) -> dict[str, Decided]:
 
 
 def _pair_results(one: RunResult) -> dict[str, MinimalPairsResult]:
+    """Of parts of one set, scored in one way, the fullest: a user may have looked at a few pairs of one run since."""
     results = [result_of(kept, one.facts.paths.evaluation) for kept in one.facts.results]
-    return {f"{one.key} ({one.numbers['protocol']})": one for one in results if isinstance(one, MinimalPairsResult)}
+    found = fullest(result for result in results if result is not None)
+    return {result.title: result for result in found if isinstance(result, MinimalPairsResult)}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from babyllama.cli import main
 from babyllama.config.scalars import dump
 from babyllama.errors import RunError
 from babyllama.runs.paths import checkpoints_by_step
+from babyllama.runs.results import StoredResult, save_result
 from babyllama.studies import read_study, scheduler, sweep
 from babyllama.studies.state import StudyState, sole_sweep
 
@@ -93,6 +94,30 @@ def test_a_study_gives_its_table_and_a_second_call_repeats_nothing(world, capsys
     for picture in ("rate", "curves-losses"):
         assert f"plots/{picture}.png" in page
         assert Path(f"models/s/plots/{picture}.png").stat().st_size > 5000
+
+
+@pytest.mark.integration
+def test_a_look_at_a_few_pairs_of_one_run_changes_nothing(world, capsys):
+    path = write(rates(0.01, 0.1, seeds=[1, 2]))
+    assert main(["sweep", "--config", path, "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    folder = Path("models/s/lr-0.01-seed1/evaluation")
+    numbers = json.loads((folder / "toy.json").read_text())
+    lines = (folder / "toy_predictions.jsonl").read_text().splitlines(keepends=True)
+    few = {u: {**row, "n": 1} for u, row in numbers["paradigms"].items()}
+    for stem, scoring in (("toy_1_per_paradigm", {}), ("toy_mntp_1_per_paradigm", {"backend": "mntp"})):
+        part = {
+            "set": "toy",
+            "protocol": "lm-eval",
+            "accuracy": 0.0,
+            "paradigms": few,
+            "subset": True,
+            "scoring": scoring,
+        }
+        files = {f"{stem}_predictions.jsonl": lines[:2]}
+        save_result(folder, StoredResult(stem, "blimp", "minimal_pairs", part, {}, {}), files)
+    assert main(["sweep", "--config", path, "--results"]) == 0
+    assert capsys.readouterr().out == out
 
 
 @pytest.mark.integration

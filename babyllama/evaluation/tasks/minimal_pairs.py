@@ -72,6 +72,11 @@ class MinimalPairsResult(Result):
         return (self.kind, self.key, self.numbers["protocol"], self._backend)
 
     @property
+    def title(self) -> str:
+        """The set, and how it was scored."""
+        return f"{self.key} ({', '.join(filter(None, (self.numbers['protocol'], self._backend)))})"
+
+    @property
     def items(self) -> tuple[bool, int]:
         """(are they the whole set?, pairs)"""
         return (not self.numbers.get("subset", False), sum(row["n"] for row in self.numbers["paradigms"].values()))

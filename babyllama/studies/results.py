@@ -83,12 +83,12 @@ def measures_of(facts: RunFacts) -> dict[str, float]:
     stored = [result for kept in facts.results if (result := result_of(kept, facts.paths.evaluation)) is not None]
     for result in fullest(stored):
         pairs = result.kind == "minimal_pairs"
+        # A run that was also scored in another way, or on another text, has the number of its first, plainest name.
         for name, value in result.curve().items():
-            if pairs and name == "accuracy":
-                # Scored in two ways, the set has one number: that of its first, plainest name.
+            if not pairs:
+                found.setdefault(name.replace("_", " "), value)
+            elif name == "accuracy":
                 found.setdefault(f"{result.key}, %", 100 * value)
-            elif not pairs:
-                found[name.replace("_", " ")] = value
     if metrics is not None:
         found |= {
             "parameters": metrics.parameters,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from timed_blocks import TimedBlocks, shared_overrides
 
 MASKED_SHARES = (0.2, 0.5)
 WARM_UP = 2
@@ -81,7 +82,6 @@ class Student:
     """A model, its objective and its optimizer, for one row."""
 
     def __init__(self, row: str, arguments: argparse.Namespace, folder: Path) -> None:
-        from training import TimedBlocks, shared_overrides
 
         from babyllama.architectures import build_model
         from babyllama.config.tables import OBJECTIVES, OPTIMIZERS

@@ -150,6 +150,19 @@ def test_a_suite_that_is_none_is_named_with_file_and_item(tmp_path: Path, value:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(("content", "what"), [(b"", "it is not JSON"), (b"\xff\x00\x01", "it is not UTF-8 text")])
+def test_a_file_of_the_users_that_holds_something_else_is_not_called_damaged(
+    tmp_path: Path, content: bytes, what: str
+) -> None:
+    file = tmp_path / "agr.json"
+    file.write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"agr\.json is no SyntaxGym suite: {what}.* with --data, and leave other"
+    ) as caught:
+        read_suite(file)
+    assert "run the command that writes it again" not in str(caught.value)
+
+
 def test_regions_are_joined_by_one_space_and_empty_ones_are_none(tmp_path: Path) -> None:
     found = read_suite(write(tmp_path / "agr.json", suite()))
     one = found.items["1"]["match"]

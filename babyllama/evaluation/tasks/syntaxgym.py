@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from babyllama.artifacts import MANIFEST_NAME, fingerprint_value, read_object
+from babyllama.artifacts import MANIFEST_NAME, fingerprint_value
 from babyllama.config.types import FilePath
-from babyllama.errors import DamagedFileError, DataError
+from babyllama.errors import DataError
 from babyllama.evaluation.choices.differences import Decisions
 from babyllama.evaluation.choices.results import ChoiceResult
 from babyllama.evaluation.region_formulas import RegionFormula
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from babyllama.evaluation.scoring import Progress
 
 DEFAULT_FOLDER = "data/syntaxgym"
+_MEND = "Name a suite, or a folder of suites, with --data, and leave other .json files out of it."
 _DRAWS = 20_000
 """Made-up items that chance is counted on: every region's surprisal drawn apart from the same distribution."""
 
@@ -206,9 +207,12 @@ class SyntaxGymTask(Task):
 def read_suite(file: Path) -> SyntaxSuite:
     """The suite in `file`. DataError naming file, item and condition, or the prediction and the character, of what is wrong with it."""
     try:
-        value = read_object(file)
-    except (DamagedFileError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} is no SyntaxGym suite: {error}.") from error
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        what = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"it is not JSON ({error})"
+        raise DataError(f"{file} is no SyntaxGym suite: {what}. {_MEND}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{file} is no SyntaxGym suite: it holds no JSON object but {type(value).__name__}. {_MEND}")
     meta = value.get("meta")
     metric = meta.get("metric", "sum") if isinstance(meta, dict) else "sum"
     if metric != "sum":

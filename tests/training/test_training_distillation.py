@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from logit_rows import LogitRows
 from training_world import (
     LENGTH,
     VOCABULARY,
@@ -183,21 +183,13 @@ def test_a_student_that_is_its_own_teacher_has_nothing_to_learn(tmp_path: Path, 
 def test_logits_of_all_positions_never_exist(teachers: list[str]) -> None:
     made = objective(teachers)
     made.options = LossOptions(chunk=4)
-    sizes: list[int] = []
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            result = function(*args, **(kwargs or {}))
-            leaves = torch.utils._pytree.tree_leaves(result)
-            sizes.extend(x.shape[0] for x in leaves if isinstance(x, torch.Tensor) and x.shape[-1:] == (VOCABULARY,))
-            return result
-
+    watch = LogitRows(VOCABULARY)
     model, inputs = tiny_model(seed=5), batch(made)
     inputs.pop("counts")
-    with training_network(model, made), Watch():
+    with training_network(model, made), watch:
         model(**inputs)["objective"].backward()
-    assert sizes.count(4) > 30
-    assert max(size for size in sizes if size != VOCABULARY) <= 32, (
+    assert watch.sizes.count(4) > 30
+    assert max(size for size in watch.sizes if size != VOCABULARY) <= 32, (
         "rows of a matrix of weights' gradients, no positions"
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from logit_rows import LogitRows
 from test_training_distillation import CPU, IGNORED, teacher
-from torch.utils._python_dispatch import TorchDispatchMode
 from training_world import LENGTH, VOCABULARY, TinyBlocks, tiny_config, tiny_model, tiny_run, tiny_tokenizer
 
 from babyllama.artifacts import Manifest
@@ -259,26 +259,18 @@ def test_a_cache_goes_to_the_loader_s_processes_without_its_maps(tmp_path: Path,
 
 def test_logits_of_all_positions_never_exist(tmp_path: Path, teachers: list[str]) -> None:
     """Neither while the teachers read, whose chunks hold many positions here, nor while the student learns."""
-    sizes: list[int] = []
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            result = function(*args, **(kwargs or {}))
-            leaves = torch.utils._pytree.tree_leaves(result)
-            sizes.extend(x.shape[0] for x in leaves if isinstance(x, torch.Tensor) and x.shape[-1:] == (VOCABULARY,))
-            return result
-
-    with pytest.MonkeyPatch.context() as patch, Watch():
+    watch = LogitRows(VOCABULARY)
+    with pytest.MonkeyPatch.context() as patch, watch:
         patch.setattr("babyllama.training.objectives.teacher_cache.chunk_tokens", lambda vocabulary, device: 4)
         made = objective(tmp_path, teachers)
-    assert sizes.count(4) > 100
-    assert max(size for size in sizes if size != VOCABULARY) <= 32
-    sizes.clear()
+    assert watch.sizes.count(4) > 100
+    assert max(size for size in watch.sizes if size != VOCABULARY) <= 32
+    watch.sizes.clear()
     made.options = LossOptions(chunk=4)
-    with Watch():
+    with watch:
         sums_and_gradient(made)
-    assert sizes.count(4) > 30
-    assert max(size for size in sizes if size != VOCABULARY) <= 32
+    assert watch.sizes.count(4) > 30
+    assert max(size for size in watch.sizes if size != VOCABULARY) <= 32
 
 
 def test_a_large_vocabulary_has_wider_ids() -> None:

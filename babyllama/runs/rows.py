@@ -20,6 +20,7 @@ from babyllama.text import one_line
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow
 
 Columns = dict[str, "np.ndarray"]
 """Columns of such a file by name, float64 [rows]; an empty cell is NaN."""
@@ -162,7 +163,22 @@ def read_columns(path: Path) -> Columns:
         raise DamagedFileError(
             f"{path} is damaged: it has a cell that is no number ({one_line(str(error))}). Put the file back from a copy."
         ) from error
-    return {name: table[name].to_numpy() for name in table.column_names}
+    table = table.combine_chunks()
+    return {name: _floats(table[name]) for name in table.column_names}
+
+
+def _floats(column: pyarrow.ChunkedArray) -> np.ndarray:
+    """float64 [N] of a column in one chunk, NaN for an empty cell. Arrow's own conversion imports pandas: 0.3 s."""
+    import numpy as np
+
+    numbers = np.full(len(column), np.nan)
+    for chunk in filter(len, column.chunks):
+        present, values = chunk.buffers()
+        place = slice(chunk.offset, chunk.offset + len(chunk))
+        numbers[:] = np.frombuffer(values, np.float64)[place]
+        if chunk.null_count:
+            numbers[np.unpackbits(np.frombuffer(present, np.uint8), bitorder="little")[place] == 0] = np.nan
+    return numbers
 
 
 def _cell(name: str, value: Any) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from evaluation_world import save_metrics, save_run
 
@@ -135,6 +136,19 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     path.write_text("step,train_loss\n1,5.0\n2,five\n")
     with pytest.raises(DamagedFileError, match="step 2 has a cell that is no number"):
         read_numbers(path)
+
+
+def test_columns_are_the_numbers_of_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    cells = [(f"{step}", "" if step % 3 else f"{step / 7!r}", "") for step in range(1, 200_001)]
+    path.write_text("step,loss,none\n" + "".join(f"{','.join(row)}\n" for row in cells) + "9,9")
+    columns = read_columns(path)
+    assert columns["step"].tolist() == list(range(1, 200_001))
+    assert columns["loss"][2::3].tolist() == [step / 7 for step in range(3, 200_001, 3)]
+    assert np.isnan(columns["loss"]).sum() == 200_000 - 66_666
+    assert np.isnan(columns["none"]).all()
+    path.write_text("step,loss\n1\n")
+    assert [len(column) for column in read_columns(path).values()] == [0, 0]
 
 
 @pytest.mark.parametrize(

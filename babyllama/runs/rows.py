@@ -137,6 +137,7 @@ def read_columns(path: Path) -> Columns:
 
     A last line cut off by a kill is left out. `DamagedFileError` for a cell that is no number.
     """
+    import numpy as np
     import pyarrow as pa
     from pyarrow import csv as arrow
 
@@ -163,21 +164,18 @@ def read_columns(path: Path) -> Columns:
         raise DamagedFileError(
             f"{path} is damaged: it has a cell that is no number ({one_line(str(error))}). Put the file back from a copy."
         ) from error
-    table = table.combine_chunks()
-    return {name: _floats(table[name]) for name in table.column_names}
+    return {name: np.concatenate([np.zeros(0), *map(_floats, table[name].chunks)]) for name in table.column_names}
 
 
-def _floats(column: pyarrow.ChunkedArray) -> np.ndarray:
-    """float64 [N] of a column in one chunk, NaN for an empty cell. Arrow's own conversion imports pandas: 0.3 s."""
+def _floats(array: pyarrow.DoubleArray) -> np.ndarray:
+    """float64 [N], NaN for an empty cell. Arrow's own conversion imports pandas: 0.3 s."""
     import numpy as np
 
-    numbers = np.full(len(column), np.nan)
-    for chunk in filter(len, column.chunks):
-        present, values = chunk.buffers()
-        place = slice(chunk.offset, chunk.offset + len(chunk))
-        numbers[:] = np.frombuffer(values, np.float64)[place]
-        if chunk.null_count:
-            numbers[np.unpackbits(np.frombuffer(present, np.uint8), bitorder="little")[place] == 0] = np.nan
+    present, values = array.buffers()
+    place = slice(array.offset, array.offset + len(array))
+    numbers = np.frombuffer(values or b"", np.float64)[place].copy()
+    if array.null_count:
+        numbers[np.unpackbits(np.frombuffer(present, np.uint8), bitorder="little")[place] == 0] = np.nan
     return numbers
 
 

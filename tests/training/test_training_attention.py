@@ -12,7 +12,7 @@ from training_world import FAMILY_NAMES, LENGTH, TinyBlocks, tiny_model
 
 from babyllama.architectures import family
 from babyllama.device import Precision
-from babyllama.training.attention import short_row_attention
+from babyllama.training.attention import _attention, short_row_attention
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator
@@ -112,7 +112,58 @@ def test_attention_of_short_rows_under_bf16_has_the_gradients_of_fp32(name: str)
     assert (found - exact).norm() < 0.02 * exact.norm()
 
 
-def test_fp32_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(tmp_path: Path) -> None:
+class Layer(torch.nn.Module):
+    """What attention asks of the layer it is called for."""
+
+    is_causal = True
+    num_key_value_groups = 1
+
+
+@pytest.mark.parametrize(
+    "case", ["causal", "both ways", "packed", "sees nothing", "grouped", "dropout off", "scaled", "additive"]
+)
+def test_product_attention_and_its_gradients_are_those_of_exact_attention(case: str) -> None:
+    torch.manual_seed(0)
+    layer, heads = Layer(), 2 if case == "grouped" else 4
+    layer.num_key_value_groups = 4 // heads
+    inputs = [torch.randn(3, count, 16, 8).bfloat16().requires_grad_() for count in (4, heads, heads)]
+    causal = torch.ones(16, 16, dtype=torch.bool).tril().expand(3, 1, 16, 16)
+    seen, options = causal, {"scaling": 0.5 if case == "scaled" else None}
+    mask = None
+    if case == "both ways":
+        seen, options["is_causal"] = torch.ones_like(causal), False
+    if case in ("packed", "sees nothing"):
+        mask = seen = document_mask(torch.tensor([[0] * 5 + [1] * 11, [0] * 16, [0, 1] * 8]), "sdpa", torch.float32)
+    if case == "additive":
+        mask = torch.zeros(causal.shape).masked_fill(~causal, torch.finfo(torch.float32).min)
+    if case == "dropout off":
+        options["dropout"] = 0.0
+    slope = torch.randn(3, 16, 4, 8)
+    if case == "sees nothing":
+        mask, slope[1, 3] = mask.clone(), 0
+        mask[1, 0, 3] = False
+
+    found, _ = _attention(layer, *inputs, mask, **options)
+    found.backward(slope.bfloat16())
+    assert found.isfinite().all()
+    exact = [part.detach().double().requires_grad_() for part in inputs]
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        *exact, attn_mask=seen, scale=options["scaling"], enable_gqa=True
+    ).transpose(1, 2)
+    expected.backward(slope.bfloat16().double())
+    if case == "sees nothing":
+        found, expected = found[[0, 2]], expected[[0, 2]]
+    for one, other in [(found, expected), *((a.grad, b.grad) for a, b in zip(inputs, exact, strict=True))]:
+        assert (one.double() - other).norm() < 0.01 * other.norm()
+
+
+def test_attention_with_dropout_drops() -> None:
+    inputs = [torch.randn(1, 2, 64, 8).bfloat16() for _ in range(3)]
+    dropped, whole = (_attention(Layer(), *inputs, None, dropout=share)[0] for share in (0.5, 0.0))
+    assert (dropped - whole).norm() > 0.1 * whole.norm()
+
+
+def test_product_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(tmp_path: Path) -> None:
     model = tiny_model()
     cpu = torch.device("cpu")
 
@@ -121,6 +172,6 @@ def test_fp32_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(t
             model.save_pretrained(tmp_path)
             return model.config._attn_implementation
 
-    assert implementation("bf16", 128) == "sdpa_fp32"
-    assert "sdpa_fp32" not in (tmp_path / "config.json").read_text()
+    assert implementation("bf16", 128) == "sdpa_short_rows"
+    assert "sdpa_short_rows" not in (tmp_path / "config.json").read_text()
     assert {implementation("bf16", 512), implementation("fp32", 128), model.config._attn_implementation} == {"sdpa"}

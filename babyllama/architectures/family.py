@@ -100,8 +100,10 @@ class Family(ABC):
         return Layout()
 
     def training(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
-        """Within the block `network` is patched for training, if the family needs it; what is saved stays as it is."""
-        return contextlib.nullcontext()
+        """Within the block `network` is patched for training; what is saved stays as it is."""
+        from babyllama.architectures.activations import fused_gelu
+
+        return fused_gelu(network)
 
 
 def head_problems(model: ModelSection, multiple_of: int = 1, why: str = "") -> Iterator[tuple[str, str]]:

@@ -53,14 +53,16 @@ class GPTJ(Family):
             **special,
         )
 
-    def training(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def training(self, network: nn.Module) -> Iterator[None]:
         """Attention through torch's kernels: GPT-J's own code computes it in fp32 and never fuses it."""
-        return fused_attention(network)
+        with super().training(network), fused_attention(network):
+            yield
 
 
 @contextlib.contextmanager
 def fused_attention(model: nn.Module) -> Iterator[None]:
-    """Within the block, GPT-J layers of `model` attend through `scaled_dot_product_attention`.
+    """Within the block, GPT-J layers of `model` attend as the newer families do: through the functions transformers registers.
 
     The weights and what is saved stay as they are; only how `softmax(QK^T / sqrt(d)) V` is computed changes. Models of
     other families pass through untouched.
@@ -73,29 +75,27 @@ def fused_attention(model: nn.Module) -> Iterator[None]:
         yield
         return
     for layer in layers:
-        layer._attn = types.MethodType(_gptj_sdpa, layer)  # type: ignore[method-assign]
+        layer._attn = types.MethodType(_registered_attention, layer)  # type: ignore[method-assign]
     # The family reads this when it makes masks: `sdpa` is a boolean mask, or none where plain causal will do.
     config._attn_implementation = "sdpa"
+    patched: Any = model
+    patched._supports_attention_backend = True
     try:
         yield
     finally:
         config._attn_implementation = "eager"
+        del patched._supports_attention_backend
         for layer in layers:
             del layer._attn
 
 
-def _gptj_sdpa(
+def _registered_attention(
     self: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None = None
 ) -> tuple[Tensor, None]:
     """Stand-in for `GPTJAttention._attn`: [B, heads, T, d] each; returns the values and no weights."""
-    import torch
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    output = torch.nn.functional.scaled_dot_product_attention(
-        query.to(value.dtype),
-        key.to(value.dtype),
-        value,
-        attn_mask=attention_mask,
-        dropout_p=self.attn_dropout.p if self.training else 0.0,
-        is_causal=attention_mask is None and query.shape[2] > 1,
-    )
-    return output, None
+    attend = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+    dropout = self.attn_dropout.p if self.training else 0.0
+    output, _ = attend(self, query.to(value.dtype), key.to(value.dtype), value, attention_mask, dropout=dropout)
+    return output.transpose(1, 2), None

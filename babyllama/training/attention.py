@@ -38,12 +38,12 @@ def short_row_attention(model: PreTrainedModel, machine: Machine, seq_length: in
     )
     if applies:
         _register()
-        model.set_attn_implementation(_NAME)
+        model.config._attn_implementation = _NAME
     try:
         yield
     finally:
         if applies:
-            model.set_attn_implementation("sdpa")
+            model.config._attn_implementation = "sdpa"
 
 
 def _register() -> None:

@@ -11,6 +11,7 @@ import torch
 from training_world import FAMILY_NAMES, LENGTH, TinyBlocks, tiny_model
 
 from babyllama.architectures import family
+from babyllama.architectures.activations import fused_gelu
 from babyllama.device import Precision
 from babyllama.training.attention import _attention, short_row_attention
 from babyllama.training.machine import Machine
@@ -163,15 +164,40 @@ def test_attention_with_dropout_drops() -> None:
     assert (dropped - whole).norm() > 0.1 * whole.norm()
 
 
-def test_product_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(tmp_path: Path) -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_product_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(name: str, tmp_path: Path) -> None:
+    model = tiny_model(name)
+    own = model.config._attn_implementation
     cpu = torch.device("cpu")
 
     def implementation(precision: str, length: int) -> str:
-        with short_row_attention(model, Machine(cpu, Precision(precision, "")), length):
+        with family(name).training(model), short_row_attention(model, Machine(cpu, Precision(precision, "")), length):
             model.save_pretrained(tmp_path)
             return model.config._attn_implementation
 
     assert implementation("bf16", 128) == "sdpa_short_rows"
     assert "sdpa_short_rows" not in (tmp_path / "config.json").read_text()
-    assert {implementation("bf16", 512), implementation("fp32", 128), model.config._attn_implementation} == {"sdpa"}
+    assert {implementation("bf16", 512), implementation("fp32", 128)} == {"sdpa"}
+    assert model.config._attn_implementation == own
+
+
+@pytest.mark.parametrize("name", ["GPT2", "GPTJ"])
+def test_gelu_in_one_operation_is_the_one_written_out_and_leaves_with_the_block(name: str) -> None:
+    model = tiny_model(name)
+    batch = packed()["input_ids"]
+
+    def loss_and_gradients() -> tuple[torch.Tensor, torch.Tensor]:
+        model.zero_grad()
+        loss = model(input_ids=batch, labels=batch).loss
+        loss.backward()
+        return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+    def activations() -> set[str]:
+        return {type(module).__name__ for module in model.modules() if "GELU" in type(module).__name__}
+
+    plain = loss_and_gradients()
+    assert activations() == {"NewGELUActivation"}
+    with fused_gelu(model):
+        assert activations() == {"GELU"}
+        torch.testing.assert_close(loss_and_gradients(), plain, rtol=1e-5, atol=1e-7)
+    assert activations() == {"NewGELUActivation"}

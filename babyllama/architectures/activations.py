@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @contextlib.contextmanager
@@ -15,6 +17,7 @@ def fused_gelu(network: nn.Module) -> Iterator[None]:
     The formula is the same (Hendrycks and Gimpel 2016); written out, as GPT-2's and GPT-J's code has it, a feed-forward
     layer takes 2.6 times as long on a CPU.
     """
+    from torch.nn import GELU
     from transformers.activations import NewGELUActivation
 
     found = [
@@ -24,7 +27,7 @@ def fused_gelu(network: nn.Module) -> Iterator[None]:
         if type(child) is NewGELUActivation
     ]
     for module, name, _ in found:
-        setattr(module, name, nn.GELU(approximate="tanh"))
+        setattr(module, name, GELU(approximate="tanh"))
     try:
         yield
     finally:

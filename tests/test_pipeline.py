@@ -448,4 +448,4 @@ def test_teachers_are_distilled_into_a_student(world: Path, capsys: pytest.Captu
     assert main(["distill", "--config", "old.yaml", "--alpha", "0.25"]) == 2
     assert "trained on other inputs (changed since: teacher 1)" in capsys.readouterr().err
     assert main(["distill", "--config", "old.yaml", "--teachers", "models/none", "model.name=other"]) == 2
-    assert "no model at models/none" in capsys.readouterr().err
+    assert "distillation.teachers: no model at models/none" in capsys.readouterr().err

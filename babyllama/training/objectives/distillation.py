@@ -15,6 +15,7 @@ from torch import Tensor
 from babyllama import console
 from babyllama.config import Config, DistillationSection
 from babyllama.dataset.packed import IGNORED
+from babyllama.errors import CheckpointError
 from babyllama.training.data.blocks import Blocks
 from babyllama.training.machine import Machine
 from babyllama.training.network import Batch, Network, Sums
@@ -90,7 +91,10 @@ class Distillation(Causal):
         if section.self_distillation:
             for path in paths:
                 check_born_again(path, config)
-        return {f"teacher {number}": found(path)[1] for number, path in enumerate(paths, start=1)}
+        try:
+            return {f"teacher {number}": found(path)[1] for number, path in enumerate(paths, start=1)}
+        except CheckpointError as error:
+            raise CheckpointError(f"distillation.teachers: {error}") from error
 
     def prepare(self, model: PreTrainedModel, machine: Machine, blocks: Blocks) -> None:
         """Load the teachers, or have them read `blocks` once; a cache that is there needs none of them."""

@@ -15,7 +15,7 @@ def fused_gelu(network: nn.Module) -> Iterator[None]:
     """Within the block, each `gelu_new` of `network` is torch's `gelu(approximate="tanh")`.
 
     The formula is the same (Hendrycks and Gimpel 2016); written out, as GPT-2's and GPT-J's code has it, a feed-forward
-    layer takes 2.6 times as long on a CPU.
+    layer takes 1.4 times as long (one thread of a Xeon, bf16).
     """
     from torch.nn import GELU
     from transformers.activations import NewGELUActivation

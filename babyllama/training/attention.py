@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LONGEST_ROW = 256
 """Tokens of a row up to which the products are the faster: at 512 they gain nothing."""
 _NAME = "sdpa_short_rows"
+_ADDED = ("position_bias", "softcap", "s_aux", "cache")
+"""What transformers' families may ask of attention beyond the plain formula."""
 
 
 @contextlib.contextmanager
@@ -59,11 +61,11 @@ def _attention(
 ) -> tuple[Tensor, None]:
     """Query [B, H, T, D], key and value [B, H or a divisor of it, T, D] -> output [B, T, H, D] in the values' format.
 
-    Dropout, additive masks, a bias of positions, and what is computed outside autocast are left to torch's attention, which
-    on short rows is the faster in fp32.
+    Dropout, additive masks, what a family adds to the formula, and what is computed outside autocast are left to torch's
+    attention, which on short rows is the faster in fp32, and which refuses what it cannot do.
     """
     with torch.autocast(query.device.type, enabled=False):
-        if _products_do(value, attention_mask, **options):
+        if _products_do(query, value, attention_mask, **options):
             groups = query.shape[1] // key.shape[1]
             if groups > 1:
                 key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -74,9 +76,10 @@ def _attention(
         return _fp32_attention(module, query, key, value, attention_mask, **options), None
 
 
-def _products_do(value: Tensor, mask: Tensor | None, **options: Any) -> bool:
-    plain = not options.get("dropout") and options.get("position_bias") is None
-    return plain and value.dtype == torch.bfloat16 and (mask is None or mask.dtype == torch.bool)
+def _products_do(query: Tensor, value: Tensor, mask: Tensor | None, **options: Any) -> bool:
+    plain = not options.get("dropout") and all(options.get(name) is None for name in _ADDED)
+    fits = value.dtype == torch.bfloat16 and value.shape[-1] == query.shape[-1]
+    return plain and fits and (mask is None or mask.dtype == torch.bool)
 
 
 def _seen(module: torch.nn.Module, length: int, device: torch.device, **options: Any) -> Tensor:

@@ -164,6 +164,17 @@ def test_attention_with_dropout_drops() -> None:
     assert (dropped - whole).norm() > 0.1 * whole.norm()
 
 
+def test_attention_refuses_what_it_would_leave_out() -> None:
+    inputs = [torch.randn(1, 2, 16, 8).bfloat16() for _ in range(3)]
+    with pytest.raises(ValueError, match="softcap"):
+        _attention(Layer(), *inputs, None, softcap=30.0)
+    wide = torch.randn(1, 2, 16, 24).bfloat16()
+    assert _attention(Layer(), *inputs[:2], wide, None)[0].shape == (1, 16, 2, 24)
+    bias = torch.randn(1, 2, 16, 16)
+    biased, plain = (_attention(Layer(), *inputs, None, position_bias=one)[0] for one in (bias, None))
+    assert (biased - plain).norm() > 0.1 * plain.norm()
+
+
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_product_attention_stands_in_for_short_rows_in_bf16_only_and_is_not_saved(name: str, tmp_path: Path) -> None:
     model = tiny_model(name)

@@ -27,6 +27,7 @@ RUN = "models/Llama-10M"
 STANDS_FOR = {"MODEL": RUN, "MODEL1": RUN, "MODEL2": "models/Llama-16M", "RUN": RUN, "models/my-run": RUN}
 """Names in commands that readers replace."""
 COPIES = (
+    "Llama-10M-average",
     "Llama-16M",
     "quickstart",
     "one-layer",
@@ -161,7 +162,7 @@ def test_a_command_of_the_docs_runs(
     if command in ("train", "mix"):
         tiny += [one for name, more in OF_A_CONFIGURATION.items() if any(name in word for word in rest) for one in more]
         tiny = [one for one in tiny if command == "train" or one.startswith("mixing.")]
-    if command in ("train", "distill", "export") and "--resume_from_checkpoint" not in rest:
+    if command in ("average", "train", "distill", "export") and "--resume_from_checkpoint" not in rest:
         rest.append("--overwrite")
         # The runs of the world stay what they are.
         tiny += ["model.name=of-a-page"] if command == "train" else []

@@ -24,8 +24,8 @@ _FP16_HEADROOM = 1024.0
 """Gradients of logits are held this many times larger in fp16, whose smallest normal number is 6e-5."""
 _CHUNK_BYTES = {"cpu": 6 << 20, "cuda": 512 << 20}
 """Size of a chunk's fp32 logits: what stays in a CPU's cache between the passes over it, enough to fill a GPU."""
-_FEWEST_TOKENS = 256
-"""Fewer rows would make the products slower than the cache makes the passes faster."""
+_FEWEST_TOKENS = 512
+"""Fewer rows would make the products, and adding up the output matrix' gradient, slower than the cache makes the passes."""
 
 ChunkLoss = Callable[[Tensor, slice, float, torch.dtype], tuple[Tensor, Tensor, Tensor]]
 """(logits [n, V], which of the N rows they are, scale, dtype) -> the objective's sum over the chunk, sums [S] to report, and

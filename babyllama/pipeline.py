@@ -15,7 +15,7 @@ from babyllama import console
 from babyllama.artifacts import fingerprint_value, write_array, write_text
 from babyllama.config import Config
 from babyllama.corpus.fetching.origin import data_sets
-from babyllama.device import describe_device, set_threads
+from babyllama.device import describe_device, keep_freed_memory, set_threads
 from babyllama.errors import DamagedFileError, RunError
 from babyllama.inputs import Inputs, prepare_inputs
 from babyllama.processes import process_count, process_index, wait_for_everyone
@@ -129,6 +129,7 @@ def _train(
         from babyllama.training.machine import Machine
 
         threads = set_threads(config.training.threads)
+        keep_freed_memory()
         machine = Machine.find(config.training)
     device, precision = machine.device, machine.precision
     tokenizer = load_tokenizer(inputs.tokenizer_path)

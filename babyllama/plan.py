@@ -19,7 +19,7 @@ from babyllama.config.amounts import parse_amount
 from babyllama.corpus.held_out import text_files
 from babyllama.corpus.reading import SEPARATOR
 from babyllama.corpus.reading.instructions import documents_of
-from babyllama.device import describe_device, set_threads
+from babyllama.device import describe_device, keep_freed_memory, set_threads
 from babyllama.errors import BabyLlamaError, MissingTextError, TokenizerError
 from babyllama.runs import run_of
 from babyllama.settings.trackers import tracker_names
@@ -144,6 +144,7 @@ def _time(
     from babyllama.training.timing import step_time
 
     set_threads(config.training.threads)
+    keep_freed_memory()
     found = step_time(
         config,
         vocab_size=vocab_size,

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from babyllama.device import describe_device, has_fast_bf16, set_threads
+from babyllama.device import describe_device, has_fast_bf16, keep_freed_memory, set_threads
 from babyllama.training.objectives.cross_entropy import LossOptions, fused_linear_cross_entropy
 
 SIZES = ((4096, 128, 2048), (4096, 192, 4096), (4096, 192, 16000), (2048, 384, 16000), (2048, 512, 32000))
@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
+    keep_freed_memory()
     device = torch.device(args.device)
     dtype = torch.bfloat16 if args.dtype == "bf16" else None
     if dtype is not None and not has_fast_bf16(device):

@@ -51,7 +51,7 @@ def measure(family: str, size: str, checkpointing: bool, overrides: list[str]) -
     from transformers import PreTrainedTokenizerFast
 
     from babyllama.architectures import build_model
-    from babyllama.device import set_threads
+    from babyllama.device import keep_freed_memory, set_threads
     from babyllama.runs import RunPaths, RunRecord
     from babyllama.training import train
     from babyllama.training.footprint import step_footprint
@@ -60,6 +60,7 @@ def measure(family: str, size: str, checkpointing: bool, overrides: list[str]) -
 
     config = configuration(family, size, checkpointing, overrides)
     set_threads(config.training.threads)
+    keep_freed_memory()
     machine = Machine.find(config.training)
     device = machine.device
     # Once through everything that is imported late.

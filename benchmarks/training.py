@@ -52,7 +52,7 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from babyllama.architectures import build_model
-    from babyllama.device import choose_device, choose_precision, set_threads
+    from babyllama.device import choose_device, choose_precision, keep_freed_memory, set_threads
     from babyllama.settings import load_config
     from babyllama.training.memory import peak_memory_bytes
     from babyllama.training.throughput import flops_per_token, measure_peak
@@ -60,6 +60,8 @@ def measure(row: str, arguments: argparse.Namespace) -> dict[str, Any]:
     overrides = [*shared_overrides(arguments, compiled=row == "ours-compile"), *arguments.override]
     config = load_config(arguments.config, overrides)
     set_threads(config.training.threads)
+    if row.startswith("ours"):
+        keep_freed_memory()
     device = choose_device(config.training.device)
     precision = choose_precision(config.training, device).name if row.startswith("ours") else row.split("-")[1]
     vocabulary = config.model.vocab_size or (config.tokenizer.vocab_size if config.tokenizer else 16000)

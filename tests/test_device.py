@@ -1,6 +1,8 @@
 """Device and precision: the best there is, and never a crash for a format the hardware lacks."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,22 @@ def test_threads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert devices.set_threads() == devices.available_cores()
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator only")
+def test_kept_memory_is_not_cleared_again() -> None:
+    """Pages that a large block touches the second time it is made: 16,384 without it, where pages have 4 KiB."""
+    script = """
+import resource
+import torch
+from babyllama.device import keep_freed_memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+keep_freed_memory()
+faults()
+print(faults())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(done.stdout) < 100

@@ -116,13 +116,13 @@ class _ProductAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
         """Mask [B or 1, 1, T, T]: True where a key is seen."""
-        batch, heads, length, _ = query.shape
+        batch, heads = query.shape[:2]
         q, k, v = (part.flatten(0, 1) for part in (query, key, value))
         output, parts, probabilities = torch.empty_like(q), _parts(mask), []
         for rows, keys in parts:
             seen = mask[:, :, rows, keys]
-            # The mask is added inside the product. Its lowest number is finite, so that a row that sees nothing gives no NaN.
-            hidden = torch.zeros(seen.shape, dtype=q.dtype, device=q.device).masked_fill_(~seen, torch.finfo(q.dtype).min)
+            # Added inside the product. The lowest number is finite, so that a row that sees nothing gives no NaN.
+            hidden = torch.zeros_like(seen, dtype=q.dtype).masked_fill_(~seen, torch.finfo(q.dtype).min)
             bias = hidden.expand(batch, heads, *seen.shape[2:]).flatten(0, 1)
             p = torch.softmax(torch.baddbmm(bias, q[:, rows], k[:, keys].mT, alpha=scale), dim=-1)
             output[:, rows] = torch.bmm(p, v[:, keys])

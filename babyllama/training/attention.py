@@ -3,7 +3,7 @@
 torch's fused attention never holds the [T, T] scores, which pays where they are large. For rows of up to 512 tokens they
 are small, and products that the processor's bf16 units compute in one call are faster: forward and backward of 32 rows of
 128 tokens with 4 heads of 32 take 11 ms, fused attention 50 in bf16 and 15 in fp32; with heads of 64 13, 55 and 26; 16 rows
-of 256 tokens with 6 heads of 64 28, 59 and 59; 16 rows of 512 with 8 heads 149, 236 and 303 (Xeon with AMX, one thread,
+of 256 tokens with 6 heads of 64 28, 59 and 59; 16 rows of 512 with 8 heads 159, 236 and 303 (Xeon with AMX, one thread,
 torch 2.13, memory kept).
 """
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LONGEST_ROW = 512
-"""Tokens of a row up to which the products are the faster: at 1,024 they gain a sixth, and scores take much memory."""
-_QUERIES = 256
-"""Queries of one product: fewer leave out more of what a causal mask hides, but cost more calls."""
+"""Tokens of a row up to which the products are the faster: at 1,024 they gain a tenth, and scores take much memory."""
 _NAME = "sdpa_short_rows"
 _ADDED = ("position_bias", "softcap", "s_aux", "cache")
 """What transformers' families may ask of attention beyond the plain formula."""
@@ -109,48 +107,29 @@ class _ProductAttention(torch.autograd.Function):
     """softmax(scale Q K^T) V in bf16, products and soft-max accumulated in fp32.
 
     Backward, with P the probabilities and dO the slope of the output: dV = P^T dO, dP = dO V^T, dS = P (dP - sum(P dP)),
-    dQ = scale dS K, dK = scale dS^T Q. Queries go in parts of `_QUERIES`, each with no more keys than its mask shows it: under
-    a causal mask a row of two parts is three quarters of the work. P [B, H, a part's queries, its keys] is kept for backward.
+    dQ = scale dS K, dK = scale dS^T Q. P [B, H, T, T] is kept for it.
     """
 
     @staticmethod
     def forward(ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
         """Mask [B or 1, 1, T, T]: True where a key is seen."""
-        batch, heads = query.shape[:2]
+        batch, heads, length, _ = query.shape
         q, k, v = (part.flatten(0, 1) for part in (query, key, value))
-        output, parts, probabilities = torch.empty_like(q), _parts(mask), []
-        for rows, keys in parts:
-            seen = mask[:, :, rows, keys]
-            # Added inside the product. The lowest number is finite, so that a row that sees nothing gives no NaN.
-            hidden = torch.zeros_like(seen, dtype=q.dtype).masked_fill_(~seen, torch.finfo(q.dtype).min)
-            bias = hidden.expand(batch, heads, *seen.shape[2:]).flatten(0, 1)
-            p = torch.softmax(torch.baddbmm(bias, q[:, rows], k[:, keys].mT, alpha=scale), dim=-1)
-            output[:, rows] = torch.bmm(p, v[:, keys])
-            probabilities.append(p)
-        ctx.save_for_backward(q, k, v, *probabilities)
-        ctx.shape, ctx.scale, ctx.parts = query.shape, scale, parts  # type: ignore[attr-defined]
-        return output.view(query.shape)
+        # The mask is added inside the product. Its lowest number is finite, so that a row that sees nothing gives no NaN.
+        hidden = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill_(~mask, torch.finfo(q.dtype).min)
+        bias = hidden.expand(batch, heads, length, length).flatten(0, 1)
+        p = torch.softmax(torch.baddbmm(bias, q, k.mT, alpha=scale), dim=-1)
+        ctx.save_for_backward(q, k, v, p)
+        ctx.shape, ctx.scale = query.shape, scale  # type: ignore[attr-defined]
+        return torch.bmm(p, v).view(query.shape)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
         """Slopes [B, H, T, D] of query, key and value."""
-        q, k, v, *probabilities = ctx.saved_tensors
+        q, k, v, p = ctx.saved_tensors
         slope = slope.reshape(q.shape)
-        by_query, by_key, by_value = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        for (rows, keys), p in zip(ctx.parts, probabilities, strict=True):
-            by_value[:, keys] += torch.bmm(p.mT, slope[:, rows])
-            by_score = torch._softmax_backward_data(torch.bmm(slope[:, rows], v[:, keys].mT), p, -1, p.dtype)
-            by_query[:, rows] = torch.bmm(by_score, k[:, keys]).mul_(ctx.scale)
-            by_key[:, keys] += torch.bmm(by_score.mT, q[:, rows]).mul_(ctx.scale)
+        by_value = torch.bmm(p.mT, slope)
+        by_score = torch._softmax_backward_data(torch.bmm(slope, v.mT), p, -1, p.dtype)
+        by_query = torch.bmm(by_score, k).mul_(ctx.scale)
+        by_key = torch.bmm(by_score.mT, q).mul_(ctx.scale)
         return by_query.view(ctx.shape), by_key.view(ctx.shape), by_value.view(ctx.shape), None, None
-
-
-def _parts(mask: Tensor) -> list[tuple[slice, slice]]:
-    """(queries, the keys that reach as far as any of them sees) of a mask [B or 1, 1, T, T]."""
-    length = mask.shape[-1]
-    parts = []
-    for start in range(0, length, _QUERIES):
-        rows = slice(start, start + _QUERIES)
-        ahead = mask[:, :, rows, start + _QUERIES :]
-        parts.append((rows, slice(0, length if ahead.any() else start + _QUERIES)))
-    return parts

@@ -13,7 +13,7 @@ from training_world import FAMILY_NAMES, LENGTH, TinyBlocks, tiny_model
 from babyllama.architectures import family
 from babyllama.architectures.activations import fused_gelu
 from babyllama.device import Precision
-from babyllama.training.attention import _attention, _parts, short_row_attention
+from babyllama.training.attention import _attention, short_row_attention
 from babyllama.training.machine import Machine
 from babyllama.training.network import training_network
 from babyllama.training.objectives.causal import Causal, CausalCollator
@@ -123,11 +123,7 @@ class Layer(torch.nn.Module):
 @pytest.mark.parametrize(
     "case", ["causal", "both ways", "packed", "sees nothing", "grouped", "dropout off", "scaled", "additive"]
 )
-@pytest.mark.parametrize("queries", [256, 6])
-def test_product_attention_and_its_gradients_are_those_of_exact_attention(
-    case: str, queries: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("babyllama.training.attention._QUERIES", queries)
+def test_product_attention_and_its_gradients_are_those_of_exact_attention(case: str) -> None:
     torch.manual_seed(0)
     layer, heads = Layer(), 2 if case == "grouped" else 4
     layer.num_key_value_groups = 4 // heads
@@ -160,15 +156,6 @@ def test_product_attention_and_its_gradients_are_those_of_exact_attention(
         found, expected = found[[0, 2]], expected[[0, 2]]
     for one, other in [(found, expected), *((a.grad, b.grad) for a, b in zip(inputs, exact, strict=True))]:
         assert (one.double() - other).norm() < 0.01 * other.norm()
-
-
-def test_parts_leave_out_what_a_causal_mask_hides_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("babyllama.training.attention._QUERIES", 4)
-    causal = torch.ones(1, 1, 10, 10, dtype=torch.bool).tril()
-    one_ahead = causal.clone()
-    one_ahead[0, 0, 1, 9] = True
-    assert [keys.stop for _, keys in _parts(causal)] == [4, 8, 12]
-    assert [keys.stop for _, keys in _parts(one_ahead)] == [10, 8, 12]
 
 
 def test_attention_with_dropout_drops() -> None:

@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--micro-batch", type=int, default=8, help="sequences per forward pass, the same in every row")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--rows", nargs="*", help=f"some of: {', '.join(NAMES)}")
+    parser.add_argument("--rows", nargs="*", choices=NAMES, metavar="ROW", help=f"some of: {', '.join(NAMES)}")
     parser.add_argument("--json", help="also write the measurements to this file")
     parser.add_argument("--override", nargs="*", default=[], help="section.key=value for the configuration")
     parser.add_argument("--objectives", action="store_true", help="teachers and masked rows against causal training")

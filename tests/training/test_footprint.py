@@ -8,6 +8,7 @@ import pytest
 import torch
 from training_world import tiny_config
 
+from babyllama.device import Precision
 from babyllama.training import footprint
 from babyllama.training.footprint import Footprint, LiveBytes, step_footprint
 from babyllama.training.machine import Machine
@@ -30,7 +31,7 @@ def test_live_bytes_are_those_of_the_tensors_that_exist() -> None:
 
 
 def counted(
-    folder: Path, family: str, *, layers: int, checkpointing: bool, accumulation: int, optimizer: str
+    folder: Path, family: str, *, layers: int, checkpointing: bool, accumulation: int, optimizer: str, precision: str
 ) -> Footprint:
     config = tiny_config(
         folder,
@@ -39,20 +40,26 @@ def counted(
         training={"gradient_checkpointing": checkpointing},
         optimization={"optimizer": optimizer},
     )
-    machine = Machine.find(config.training)
+    machine = Machine(torch.device("cpu"), Precision(precision, ""))
     found = step_footprint(config, vocab_size=512, micro_batch=4, accumulation=accumulation, machine=machine)
     return replace(found, allocator=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("family", "checkpointing", "optimizer"),
-    [("Llama", False, "adamw"), ("Llama", True, "muon"), ("GPT2", False, "muon"), ("GPTJ", True, "adamw")],
+    ("family", "checkpointing", "optimizer", "precision"),
+    [
+        ("Llama", False, "adamw", "fp32"),
+        ("Llama", False, "adamw", "bf16"),
+        ("Llama", True, "muon", "fp32"),
+        ("GPT2", False, "muon", "fp32"),
+        ("GPTJ", True, "adamw", "fp32"),
+    ],
 )
 def test_the_count_is_that_of_a_real_step(
-    family: str, checkpointing: bool, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: str, checkpointing: bool, optimizer: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"checkpointing": checkpointing, "accumulation": 3, "optimizer": optimizer}
+    settings = {"checkpointing": checkpointing, "accumulation": 3, "optimizer": optimizer, "precision": precision}
     without_data = counted(tmp_path, family, layers=6, **settings)
     monkeypatch.setattr(footprint, "FakeTensorMode", contextlib.nullcontext)
     # All layers, not the line through two and three.
@@ -66,7 +73,13 @@ def test_the_count_is_that_of_a_real_step(
 def test_checkpointing_keeps_less_and_accumulation_keeps_gradients(tmp_path: Path) -> None:
     def step(checkpointing: bool, accumulation: int) -> int:
         return counted(
-            tmp_path, "Llama", layers=8, checkpointing=checkpointing, accumulation=accumulation, optimizer="adamw"
+            tmp_path,
+            "Llama",
+            layers=8,
+            checkpointing=checkpointing,
+            accumulation=accumulation,
+            optimizer="adamw",
+            precision="fp32",
         ).step
 
     assert step(True, 1) < step(False, 1) < step(False, 2)

@@ -74,7 +74,9 @@ def _attention(
             scale = options.get("scaling") or query.shape[-1] ** -0.5
             output = _ProductAttention.apply(query.to(value.dtype), key.to(value.dtype), value, mask, scale)
             return output.transpose(1, 2).contiguous(), None
-        return _fp32_attention(module, query, key, value, attention_mask, **options), None
+        # With dropout torch keeps the scores, which fp32 would make twice as large for the same time.
+        dtype = value.dtype if options.get("dropout") else torch.float32
+        return _torch_attention(module, query, key, value, attention_mask, dtype, **options), None
 
 
 def _products_do(query: Tensor, value: Tensor, mask: Tensor | None, **options: Any) -> bool:
@@ -92,14 +94,20 @@ def _seen(module: torch.nn.Module, length: int, device: torch.device, **options:
     return seen.tril() if causal else seen
 
 
-def _fp32_attention(
-    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
+def _torch_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    dtype: torch.dtype,
+    **options: Any,
 ) -> Tensor:
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if mask is not None and mask.is_floating_point():
-        mask = mask.float()
-    output, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), mask, **options)
+        mask = mask.to(dtype)
+    output, _ = sdpa_attention_forward(module, query.to(dtype), key.to(dtype), value.to(dtype), mask, **options)
     return output.to(value.dtype)
 
 

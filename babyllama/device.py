@@ -118,21 +118,22 @@ def set_threads(count: int | None = None) -> int:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, and hold large tensors in huge pages: for CPU runs, under Linux.
+    """Let this process keep what it frees of smaller blocks, and hold large ones in huge pages: for CPU runs, under Linux.
 
-    glibc gives blocks over 32 MiB back as they are freed, and every step then waits for the same pages to be cleared
-    again: up to a third of the time of a step with a large vocabulary or micro-batch. The peak stays what it was. Call it
-    before the first large tensor is made; torch reads its variable once. Other systems and allocators are left alone.
+    glibc gives freed memory back, and every step then waits for the same pages to be cleared again: up to a third of the
+    time of a step with a large vocabulary or micro-batch. Blocks over 32 MiB go back all the same; kept, they left holes
+    of more than a gigabyte, and huge pages are quickly cleared. Call it before the first large tensor is made: torch reads
+    its variable once. Other systems and C libraries are left alone.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # of torch: huge pages for blocks over 2 MiB
     # Two names of mallopt(3), as <malloc.h> numbers them: from which size on blocks are mapped on their own, and how much
     # free memory at the end of the heap is given back.
-    map_threshold, trim_threshold, at_most = -3, -1, 2**31 - 1
+    map_threshold, trim_threshold = -3, -1
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # another C library than glibc
             set_option = ctypes.CDLL(None).mallopt
-            for option in (map_threshold, trim_threshold):
-                set_option(option, at_most)
+            set_option(map_threshold, 32 << 20)
+            set_option(trim_threshold, 2**31 - 1)
 
 
 def describe_device(device: torch.device) -> str:
